@@ -1,0 +1,29 @@
+export { formatAddress, isLoopback, parseAddress, parseAddresses, type SocketAddress } from './address.js';
+export { AssertionError, assert, unreachable } from './assert.js';
+export type { Brand } from './brand.js';
+export { CLOSE_CODES, type CloseCode } from './close-codes.js';
+export {
+  REASONS,
+  type Reason,
+  type ReasonRow,
+  RPC_CODES,
+  RPC_REASONS,
+  type RpcCode,
+  type RpcReason,
+  SETUP_REASONS,
+  type SetupReason,
+} from './error-table.js';
+export { FlotillaError, RpcError, type RpcErrorOptions } from './errors.js';
+export {
+  identityUri,
+  NODE_ROLES,
+  type NodeId,
+  type NodeRole,
+  nodeId,
+  nodeRole,
+  type PeerIdentity,
+  parseIdentityUri,
+  serverNameOf,
+} from './identity.js';
+export { checkLimits, LIMITS, type Limits } from './limits.js';
+export { SendBuffer } from './send-buffer.js';

@@ -1,0 +1,17 @@
+export type { Clock, Timer } from './clock.js';
+export { type Logger, silentLogger } from './logger.js';
+export type { Random } from './random.js';
+export {
+  type CloseReason,
+  type Connection,
+  type ConnectionHandler,
+  type ConnectionState,
+  type ConnectTarget,
+  type Endpoint,
+  type EndpointCounters,
+  type SessionStore,
+  type Stream,
+  type StreamHandler,
+  TRAFFIC_CLASSES,
+  type TrafficClass,
+} from './transport.js';

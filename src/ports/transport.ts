@@ -1,0 +1,167 @@
+import type { NodeId, NodeRole, PeerIdentity, Reason, SendBuffer, SocketAddress } from '../base/index.js';
+
+/**
+ * What a message is, and so which stream, priority and limits it gets (book: Concepts, traffic classes).
+ * `control` is never queued behind the others; `bulk` leaves last and only within a quantum per turn.
+ */
+export type TrafficClass = 'control' | 'data' | 'bulk';
+
+export const TRAFFIC_CLASSES: readonly TrafficClass[] = ['control', 'data', 'bulk'];
+
+/**
+ * One node's attachment to the network: a UDP socket with client and server connections on it.
+ * Implemented by `io/quic` (production) and `io/memory` (tests); both pass `testing/transport-contract`.
+ */
+export interface Endpoint {
+  /** The bound address, with the real port. */
+  readonly address: SocketAddress;
+  readonly counters: Readonly<EndpointCounters>;
+  /** From now on accepts connections; `accept` returns the handler of each. Before this call they are refused. */
+  listen(accept: (connection: Connection) => ConnectionHandler): void;
+  /** Starts a connection and returns at once; the outcome arrives at the handler (`onOpen` or `onClosed`). */
+  connect(target: ConnectTarget, handler: ConnectionHandler): Connection;
+  /** Sets the 48-byte key that seals session tickets of connections accepted from now on. */
+  setTicketKey(key: Uint8Array): void;
+  /** Live connections, accepted and made. */
+  connections(): Iterable<Connection>;
+  /** Closes every connection with `reason` and then the socket. Idempotent. */
+  close(reason?: string): Promise<void>;
+}
+
+export interface ConnectTarget {
+  readonly address: SocketAddress;
+  /** The role whose certificate the peer must hold. */
+  readonly role: NodeRole;
+  /** The node that must answer there; `undefined` accepts any node of the role. */
+  readonly id?: NodeId | undefined;
+  /** Try to send 0-RTT data when a session for this peer is known. Default true. */
+  readonly earlyData?: boolean | undefined;
+}
+
+/**
+ * `connecting` until the handshake is done (or 0-RTT data may be sent: `early`), then `open` until either side closes.
+ */
+export type ConnectionState = 'connecting' | 'early' | 'open' | 'closed';
+
+export interface Connection {
+  readonly initiator: boolean;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  readonly state: ConnectionState;
+  /** The handshake was shortened by a session ticket. */
+  readonly resumed: boolean;
+  /**
+   * Client: 0-RTT data was offered. Server: bytes received now come from 0-RTT data, which may be a replay, until the
+   * handshake is confirmed; ask at the moment a request arrives.
+   */
+  readonly earlyData: boolean;
+  /** From the peer's certificate (of the original handshake, when resumed); known from `onOpen` on. */
+  readonly peer: PeerIdentity | undefined;
+  /** Smoothed round-trip time in milliseconds; 0 before the first sample. */
+  rttMs(): number;
+  /**
+   * Opens a stream; the peer hears of it with its first byte. `undefined` when the peer's stream limit is reached.
+   * Allowed in the states `early` and `open`.
+   */
+  openStream(
+    trafficClass: TrafficClass,
+    handler: StreamHandler,
+    options?: { readonly unidirectional?: boolean },
+  ): Stream | undefined;
+  /** Closes with an application error code (0: none) and a short reason; both reach the peer. Idempotent. */
+  close(code: number, reason: string): void;
+}
+
+/** One stream. All methods are safe (and do nothing) after the stream or its connection ended. */
+export interface Stream {
+  /** QUIC stream id (RFC 9000, section 2.1). */
+  readonly id: number;
+  /** Assigned by the opener; the accepting side calls `setClass` once it has read the preamble. Default `data`. */
+  readonly trafficClass: TrafficClass;
+  setClass(trafficClass: TrafficClass): void;
+  /** Replaces the handler; used after the preamble told what the stream is for. */
+  setHandler(handler: StreamHandler): void;
+  /** Frames are encoded into this buffer; call `flush` afterwards. */
+  readonly out: SendBuffer;
+  /**
+   * Schedules the buffered bytes to leave: together with everything else written in this event-loop turn, or, with
+   * `now`, before this turn ends (for the only message in flight on an idle connection).
+   */
+  flush(now?: boolean): void;
+  /** FIN after the buffered bytes. */
+  end(): void;
+  /** Drops unsent bytes and tells the peer with `code` that no more will come (RESET_STREAM). */
+  reset(code: number): void;
+  /** Asks the peer with `code` not to send more (STOP_SENDING); nothing further is delivered. */
+  stop(code: number): void;
+  /** Stops delivery: unread bytes stay with the transport, whose flow control then holds the peer. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface ConnectionHandler {
+  /**
+   * The connection may be used. On a client this comes a first time in state `early` when 0-RTT data may be sent
+   * (`connection.peer` is then unknown) and again in state `open`; otherwise once, in state `open`.
+   */
+  onOpen(connection: Connection): void;
+  /** The peer opened a stream; returns who takes its data. */
+  onStream(connection: Connection, stream: Stream): StreamHandler;
+  /** The end, exactly once, also when `onOpen` never came. Streams get no calls of their own afterwards. */
+  onClosed(connection: Connection, reason: CloseReason): void;
+}
+
+export interface StreamHandler {
+  /** `data` is valid only during this call: copy what must stay. `fin` says that nothing follows (data may be empty). */
+  onData(data: Buffer, fin: boolean): void;
+  /** The peer reset its side with `code`: no more data will come. */
+  onReset(code: number): void;
+  /** The peer will not read more; unsent bytes were dropped. */
+  onStopped(code: number): void;
+  /** Unsent bytes fell from above `streamBufferHighWaterBytes` to `streamBufferLowWaterBytes` or less. */
+  onDrained(): void;
+}
+
+export interface CloseReason {
+  /** Who ended it. `timeout`: idle timeout or handshake timeout. */
+  readonly by: 'local' | 'peer' | 'timeout' | 'transport';
+  /** The application error code of the close (0 none), or the QUIC transport error when `by` is `transport`. */
+  readonly code: number;
+  /** One line. */
+  readonly message: string;
+  /** The error-table row that fits, for example `UNAUTHENTICATED` for a certificate that was refused. */
+  readonly reason: Reason;
+  /** The handshake had been completed. */
+  readonly wasOpen: boolean;
+}
+
+/** Plain numbers, increased in place; read them at any time. */
+export interface EndpointCounters {
+  datagramsReceived: number;
+  datagramsSent: number;
+  bytesReceived: number;
+  bytesSent: number;
+  /** Dropped on arrival, by cause. */
+  droppedMalformed: number;
+  droppedSmallInitial: number;
+  droppedUnknownConnection: number;
+  droppedAddressMismatch: number;
+  droppedOverLimit: number;
+  retriesSent: number;
+  versionNegotiationsSent: number;
+  connectionsAccepted: number;
+  connectionsOpened: number;
+  connectionsRefused: number;
+  connectionsClosed: number;
+  handshakesFull: number;
+  handshakesResumed: number;
+  handshakesEarlyData: number;
+  handshakesFailed: number;
+}
+
+/** Where a client keeps sessions so that the next connection resumes; may outlive the process. */
+export interface SessionStore {
+  get(key: string): Uint8Array | undefined;
+  set(key: string, session: Uint8Array): void;
+  delete(key: string): void;
+}
