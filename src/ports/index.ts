@@ -1,6 +1,7 @@
 export type { Clock, Timer } from './clock.js';
 export { type Logger, silentLogger } from './logger.js';
 export type { Random } from './random.js';
+export type { SendPick, SendScheduler, SendSchedulerFactory } from './send-scheduler.js';
 export {
   type CloseReason,
   type Connection,
