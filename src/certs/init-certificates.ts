@@ -1,0 +1,135 @@
+import { basename } from 'node:path';
+import { FlotillaError, type NodeRole } from '../base/index.js';
+import { DENY_LIST_HEADER, denyFileOf } from './deny-list.js';
+import { caFiles, DevelopmentCa } from './development-ca.js';
+import { CERTIFICATE_MODE, readIfPresent, writeOnce } from './files.js';
+import {
+  checkNodeCertificate,
+  hostsOf,
+  issueOnce,
+  type NodeCertificateFiles,
+  nearExpiry,
+  nodeFiles,
+  reissue,
+  renew,
+} from './node-certificate.js';
+import { normalizeHosts } from './subject-names.js';
+
+export interface InitCertificatesOptions {
+  readonly dir: string;
+  /** DNS names and addresses put into every certificate. Default localhost, 127.0.0.1 and ::1. */
+  readonly hosts?: readonly string[];
+  /** How many certificates of each role: `d1`.., `w1`.., `client`, `client2`... Defaults 5, 8 and 1. */
+  readonly directors?: number;
+  readonly workers?: number;
+  readonly clients?: number;
+  /** Validity of node certificates in days; default 365. */
+  readonly days?: number;
+  /** Issue again, over the same key, what has less than thirty days left or names other hosts. */
+  readonly renew?: boolean;
+  /** Replace everything, the authority included: nodes with old certificates are then strangers. */
+  readonly force?: boolean;
+}
+
+/** What happened to one file. */
+export interface InitializedFile {
+  readonly file: string;
+  readonly action: 'created' | 'kept' | 'renewed' | 'replaced';
+  /** Why a kept certificate deserves attention: `expires 2027-01-31`, `names other hosts`. */
+  readonly note?: string;
+}
+
+/**
+ * `flotilla certs init`: an authority and node certificates in one directory. Keeps what is there unless told
+ * otherwise, so a second run changes nothing.
+ *
+ * @throws FlotillaError `CERT_INVALID` when something there cannot be used; `OPTION_INVALID`, `FILE_UNUSABLE`
+ */
+export function initCertificates(options: InitCertificatesOptions): InitializedFile[] {
+  const hosts = normalizeHosts(options.hosts ?? DEFAULT_HOSTS);
+  const { dir } = options;
+  const nodes = nodesOf(options);
+  const [ca, authorityFiles] = authority(options);
+  const results = [...authorityFiles, denyList(dir)];
+  for (const node of nodes) results.push(...initNode(ca, { ...options, ...node, hosts }));
+  return results;
+}
+
+function authority(options: InitCertificatesOptions): [DevelopmentCa, InitializedFile[]] {
+  const { certFile, keyFile } = caFiles(options.dir);
+  const before = [certFile, keyFile].map((file) => readIfPresent(file) !== undefined);
+  const ca = DevelopmentCa.create({ dir: options.dir, replace: options.force === true });
+  const files = [certFile, keyFile].map((file, index): InitializedFile => {
+    if (before[index] !== true) return { file, action: 'created' };
+    return { file, action: options.force === true ? 'replaced' : 'kept' };
+  });
+  return [ca, files];
+}
+
+function initNode(
+  ca: DevelopmentCa,
+  node: InitCertificatesOptions & { readonly role: NodeRole; readonly id: string; readonly hosts: readonly string[] },
+): InitializedFile[] {
+  const files = nodeFiles(node.dir, node.id);
+  const present = readIfPresent(files.certFile) !== undefined;
+  if (present && node.force === true) {
+    reissue(ca, files, node);
+    return both(files, 'replaced');
+  }
+  if (!present && issueOnce(ca, files, node)) return both(files, 'created');
+  const certificate = checkNodeCertificate(files, node.role, node.id, { expired: true });
+  const otherHosts = hostsOf(certificate, node.role).join() !== node.hosts.join();
+  if (node.renew === true && (otherHosts || nearExpiry(certificate))) {
+    renew(ca, files, node);
+    return [
+      { file: files.certFile, action: 'renewed' },
+      { file: files.keyFile, action: 'kept' },
+    ];
+  }
+  return both(files, 'kept', note(nearExpiry(certificate), otherHosts, certificate.validTo));
+}
+
+function note(near: boolean, otherHosts: boolean, validTo: string): string | undefined {
+  const notes = [
+    ...(near ? [`expires ${new Date(validTo).toISOString().slice(0, 10)}`] : []),
+    ...(otherHosts ? ['names other hosts'] : []),
+  ];
+  return notes.length === 0 ? undefined : `${notes.join(', ')}; --renew issues it again`;
+}
+
+function both(files: NodeCertificateFiles, action: InitializedFile['action'], text?: string): InitializedFile[] {
+  const certificate = { file: files.certFile, action, ...(text === undefined ? {} : { note: text }) };
+  return [certificate, { file: files.keyFile, action }];
+}
+
+function denyList(dir: string): InitializedFile {
+  const file = denyFileOf(dir);
+  return { file, action: writeOnce(file, DENY_LIST_HEADER, CERTIFICATE_MODE) ? 'created' : 'kept' };
+}
+
+function nodesOf(options: InitCertificatesOptions): { role: NodeRole; id: string }[] {
+  const counts = { directors: options.directors ?? 5, workers: options.workers ?? 8, clients: options.clients ?? 1 };
+  for (const [key, count] of Object.entries(counts)) {
+    if (!Number.isInteger(count) || count < 0 || count > NODES_MAX) {
+      throw new FlotillaError('OPTION_INVALID', `option ${key} is ${count}; allowed: 0..${NODES_MAX}`);
+    }
+  }
+  return [
+    ...numbered(counts.directors, (n) => ({ role: 'director' as const, id: `d${n}` })),
+    ...numbered(counts.workers, (n) => ({ role: 'worker' as const, id: `w${n}` })),
+    ...numbered(counts.clients, (n) => ({ role: 'client' as const, id: n === 1 ? 'client' : `client${n}` })),
+  ];
+}
+
+function numbered<T>(count: number, make: (n: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index + 1));
+}
+
+/** `kept  w1.crt (names other hosts; --renew issues it again)`: one line per file for a terminal. */
+export function formatInitializedFile(result: InitializedFile): string {
+  const text = `${result.action.padEnd(8)} ${basename(result.file)}`;
+  return result.note === undefined ? text : `${text} (${result.note})`;
+}
+
+const DEFAULT_HOSTS = ['localhost', '127.0.0.1', '::1'];
+const NODES_MAX = 1_000;
