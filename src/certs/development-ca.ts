@@ -1,4 +1,10 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, type X509Certificate } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  type X509Certificate,
+} from 'node:crypto';
 import { join } from 'node:path';
 import { FlotillaError, type NodeId, type NodeRole, nodeId } from '../base/index.js';
 import { CERTIFICATE_MODE, KEY_MODE, readIfPresent, replaceFile, writeOnce } from './files.js';
@@ -166,7 +172,7 @@ function keyToPem(key: KeyObject): string {
 
 /** The same for the same key, so that certificates made anew over it stay interchangeable. */
 function authorityName(key: KeyObject): string {
-  return `Flotilla development CA ${keyIdentifier(key).toString('hex', 0, 4)}`;
+  return `Flotilla development CA ${keyIdentifier(createPublicKey(key)).toString('hex', 0, 4)}`;
 }
 
 function required(file: string, advice: string): string {

@@ -8,16 +8,17 @@ import {
   hostsOf,
   issueOnce,
   type NodeCertificateFiles,
+  type NodeCertificateOptions,
   nearExpiry,
   nodeFiles,
   reissue,
   renew,
 } from './node-certificate.js';
-import { normalizeHosts } from './subject-names.js';
+import { hostNames, normalizeHosts } from './subject-names.js';
 
 export interface InitCertificatesOptions {
   readonly dir: string;
-  /** DNS names and addresses put into every certificate. Default localhost, 127.0.0.1 and ::1. */
+  /** DNS names and addresses put into every certificate. Default localhost, 127.0.0.1, ::1; on renewal, what it had. */
   readonly hosts?: readonly string[];
   /** How many certificates of each role: `d1`.., `w1`.., `client`, `client2`... Defaults 5, 8 and 1. */
   readonly directors?: number;
@@ -46,12 +47,12 @@ export interface InitializedFile {
  * @throws FlotillaError `CERT_INVALID` when something there cannot be used; `OPTION_INVALID`, `FILE_UNUSABLE`
  */
 export function initCertificates(options: InitCertificatesOptions): InitializedFile[] {
-  const hosts = normalizeHosts(options.hosts ?? DEFAULT_HOSTS);
-  const { dir } = options;
+  // Everything that can be wrong with the options is found before the first file is written.
+  hostNames(options.hosts ?? DEFAULT_HOSTS);
   const nodes = nodesOf(options);
   const [ca, authorityFiles] = authority(options);
-  const results = [...authorityFiles, denyList(dir)];
-  for (const node of nodes) results.push(...initNode(ca, { ...options, ...node, hosts }));
+  const results = [...authorityFiles, denyList(options.dir)];
+  for (const node of nodes) results.push(...initNode(ca, { ...options, ...node }));
   return results;
 }
 
@@ -66,27 +67,30 @@ function authority(options: InitCertificatesOptions): [DevelopmentCa, Initialize
   return [ca, files];
 }
 
-function initNode(
-  ca: DevelopmentCa,
-  node: InitCertificatesOptions & { readonly role: NodeRole; readonly id: string; readonly hosts: readonly string[] },
-): InitializedFile[] {
+function initNode(ca: DevelopmentCa, node: InitCertificatesOptions & NodeCertificateOptions): InitializedFile[] {
   const files = nodeFiles(node.dir, node.id);
   const present = readIfPresent(files.certFile) !== undefined;
+  const fresh = { ...node, hosts: node.hosts ?? DEFAULT_HOSTS };
   if (present && node.force === true) {
-    reissue(ca, files, node);
+    reissue(ca, files, fresh);
     return both(files, 'replaced');
   }
-  if (!present && issueOnce(ca, files, node)) return both(files, 'created');
+  if (!present && issueOnce(ca, files, fresh)) return both(files, 'created');
   const certificate = checkNodeCertificate(files, node.role, node.id, { expired: true });
-  const otherHosts = hostsOf(certificate, node.role).join() !== node.hosts.join();
+  const hosts = hostsOf(certificate, node.role);
+  const otherHosts = node.hosts !== undefined && !sameHosts(node.hosts, hosts);
   if (node.renew === true && (otherHosts || nearExpiry(certificate))) {
-    renew(ca, files, node);
+    renew(ca, files, { ...node, hosts: node.hosts ?? hosts });
     return [
       { file: files.certFile, action: 'renewed' },
       { file: files.keyFile, action: 'kept' },
     ];
   }
   return both(files, 'kept', note(nearExpiry(certificate), otherHosts, certificate.validTo));
+}
+
+function sameHosts(a: readonly string[], b: readonly string[]): boolean {
+  return normalizeHosts(a).sort().join() === normalizeHosts(b).sort().join();
 }
 
 function note(near: boolean, otherHosts: boolean, validTo: string): string | undefined {

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { FlotillaError, type NodeId, type NodeRole, parseIdentityUri } from '../base/index.js';
 import { readIfPresent } from './files.js';
+import { normalizeHosts } from './subject-names.js';
 
 /** What a certificate says, as far as Flotilla looks. */
 export interface CertificateInfo {
@@ -54,7 +55,7 @@ export function describeCertificate(certificate: X509Certificate): CertificateIn
   return {
     identity: identities.length === 1 ? parseIdentityUri(identities[0] ?? '') : undefined,
     dnsNames: of('DNS'),
-    addresses: of('IP Address'),
+    addresses: normalizeHosts(of('IP Address')),
     subject: certificate.subject,
     issuer: certificate.issuer,
     authority: certificate.ca,

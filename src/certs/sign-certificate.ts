@@ -46,8 +46,8 @@ export function signCertificate(template: CertificateTemplate, issuer: Issuer): 
 }
 
 /** SHA-1 of the public key's bits (RFC 5280, section 4.2.1.2, method 1): how a chain is put together, not a secret. */
-export function keyIdentifier(key: KeyObject): Buffer {
-  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
+export function keyIdentifier(publicKey: KeyObject): Buffer {
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
   // The last 65 bytes of a P-256 SubjectPublicKeyInfo are the uncompressed point.
   return createHash('sha1').update(spki.subarray(-65)).digest();
 }
