@@ -1,6 +1,19 @@
 export type { Clock, Timer } from './clock.js';
 export { type Logger, silentLogger } from './logger.js';
 export type { Random } from './random.js';
+export type {
+  Lease,
+  RegistryChange,
+  RegistrySnapshot,
+  RegistryStore,
+  RegistryWatch,
+  RemovalCause,
+  WorkerKey,
+  WorkerMethod,
+  WorkerRecord,
+  WorkerRegistration,
+  WorkerState,
+} from './registry-store.js';
 export type { SendPick, SendScheduler, SendSchedulerFactory } from './send-scheduler.js';
 export {
   type CloseReason,

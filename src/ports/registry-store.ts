@@ -1,0 +1,104 @@
+import type { NodeId, SocketAddress } from '../base/index.js';
+
+/**
+ * The worker registry as the director sees it: who serves what, under which lease.
+ *
+ * Every operation is a promise because the production store will be a replicated log; the in-memory one settles at
+ * once. Times are arguments: the store has no clock of its own. `revision` grows by one with every change.
+ */
+export interface RegistryStore {
+  /** Tells one life of the registry from another: revisions of different epochs cannot be compared. */
+  readonly epoch: string;
+  readonly revision: number;
+  /**
+   * Adds a worker, or replaces the record of the same id or of the same address (a worker that restarted): the old one
+   * is gone in the same change.
+   */
+  register(registration: WorkerRegistration, lease: Lease): Promise<WorkerRecord>;
+  /**
+   * Prolongs the lease. Makes no change and no revision.
+   *
+   * @throws RpcError `LEASE_UNKNOWN` when this instance holds no lease: it must register again
+   */
+  renew(key: WorkerKey, lease: Lease): Promise<void>;
+  /** @throws RpcError `LEASE_UNKNOWN` */
+  setState(key: WorkerKey, state: WorkerState): Promise<WorkerRecord>;
+  /** Removes the worker; one that is not there (any more) is fine. */
+  deregister(key: WorkerKey): Promise<void>;
+  /** Removes every worker whose lease ended at or before `nowMs`; returns who that was. */
+  expire(nowMs: number): Promise<readonly NodeId[]>;
+  snapshot(): RegistrySnapshot;
+  /**
+   * Calls `listener` for every change after `afterRevision`: first, before it returns, those already made, then each
+   * as it is made. Answers `compacted` (and calls nothing) when the history no longer reaches back that far.
+   */
+  watch(afterRevision: number, listener: (change: RegistryChange) => void): RegistryWatch;
+}
+
+/** A lease that ends `durationMs` after `nowMs` (monotonic milliseconds of the director's clock). */
+export interface Lease {
+  readonly nowMs: number;
+  readonly durationMs: number;
+}
+
+/** Which life of which worker. */
+export interface WorkerKey {
+  readonly id: NodeId;
+  /** Random for every start of the process: an old instance cannot renew or remove its successor's record. */
+  readonly instance: string;
+}
+
+/** `draining`: finishes what it has and takes no new calls. */
+export type WorkerState = 'active' | 'draining';
+
+/** A method that a worker serves. */
+export interface WorkerMethod {
+  /** `service.method`. */
+  readonly name: string;
+  readonly kind: 'unary' | 'serverStream' | 'clientStream' | 'bidiStream';
+  readonly idempotent: boolean;
+}
+
+/** What a worker says about itself. */
+export interface WorkerRegistration extends WorkerKey {
+  /** Where clients reach it: never a wildcard address. */
+  readonly address: SocketAddress;
+  /** UDP port of its bulk endpoint on the same host, when it has one. */
+  readonly bulkPort: number | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly methods: readonly WorkerMethod[];
+}
+
+export interface WorkerRecord extends WorkerRegistration {
+  readonly state: WorkerState;
+  /** Duration of its lease in milliseconds. */
+  readonly leaseMs: number;
+  /** The registry's revision of the last change to this record. */
+  readonly revision: number;
+}
+
+export interface RegistrySnapshot {
+  readonly epoch: string;
+  readonly revision: number;
+  readonly workers: readonly WorkerRecord[];
+}
+
+export type RemovalCause = 'deregistered' | 'expired' | 'replaced';
+
+export type RegistryChange =
+  | { readonly type: 'put'; readonly revision: number; readonly worker: WorkerRecord }
+  | {
+      readonly type: 'removed';
+      readonly revision: number;
+      readonly id: NodeId;
+      readonly instance: string;
+      readonly cause: RemovalCause;
+    };
+
+export type RegistryWatch =
+  | { readonly type: 'watching'; stop(): void }
+  | {
+      readonly type: 'compacted';
+      /** The oldest revision from which a watch can still start. */
+      readonly oldestRevision: number;
+    };
