@@ -35,7 +35,7 @@ export function readDenyList(dir: string): string[] {
  * @throws FlotillaError `CERT_INVALID` with file and line
  */
 export function parseDenyList(text: string, file = 'denied.txt'): string[] {
-  const entries = text.split('\n').map((line, index) => {
+  const entries = text.split(/\r?\n/).map((line, index) => {
     const entry = line.replace(/#.*$/, '').trim();
     return entry === '' ? '' : normalize(entry, `${file}:${index + 1}`);
   });

@@ -4,7 +4,7 @@ import { FlotillaError, type NodeRole } from '../base/index.js';
 import { denyFileOf } from './deny-list.js';
 import { caFiles, certifiableId, DAY_MS, DevelopmentCa, newKeyPem, parseKey } from './development-ca.js';
 import { CERTIFICATE_MODE, KEY_MODE, readIfPresent, replaceFile, writeOnce } from './files.js';
-import { describeCertificate, parseCertificate, parseCertificates } from './read-certificate.js';
+import { describeCertificate, parseCertificates } from './read-certificate.js';
 
 /** The files a node needs for TLS; the transport's `TlsOptions` takes this as it is. */
 export interface NodeCertificateFiles {
@@ -21,6 +21,8 @@ export interface NodeCertificateOptions {
   readonly id: string;
   /** DNS names and addresses for a certificate that has to be issued. */
   readonly hosts?: readonly string[];
+  /** Validity of one that has to be issued; default 365. */
+  readonly days?: number;
 }
 
 /**
@@ -40,10 +42,22 @@ export function ensureNodeCertificate(options: NodeCertificateOptions): NodeCert
   }
   const certificate = checkNodeCertificate(files, role, options.id, { expired: issuing });
   if (issuing && nearExpiry(certificate)) {
-    const ca = DevelopmentCa.load(dir);
-    if (ca.issued(certificate)) renew(ca, files, { ...options, hosts: options.hosts ?? hostsOf(certificate, role) });
+    const hosts = options.hosts ?? hostsOf(certificate, role);
+    renewIfOurs(certificate, files, { ...options, hosts });
   }
   return files;
+}
+
+/** An authority that is not of our making cannot renew; then the certificate serves as long as it is valid. */
+function renewIfOurs(certificate: X509Certificate, files: NodeCertificateFiles, options: NodeCertificateOptions): void {
+  const expired = Date.parse(certificate.validTo) <= Date.now();
+  try {
+    const ca = DevelopmentCa.load(options.dir);
+    if (ca.issued(certificate)) renew(ca, files, options);
+    else if (expired) throw expiredError(files.certFile, certificate);
+  } catch (error) {
+    if (expired) throw error;
+  }
 }
 
 /** Where the files of node `id` are; `ca.crt` beside them. */
@@ -93,7 +107,7 @@ export function checkNodeCertificate(
   allow: { readonly expired: boolean },
 ): X509Certificate {
   const chain = parseCertificates(present(files.certFile), files.certFile);
-  const certificate = parseCertificate(present(files.certFile), files.certFile);
+  const certificate = chain[0];
   const info = describeCertificate(certificate);
   const holder = info.identity === undefined ? 'of no Flotilla node' : `of ${info.identity.role} ${info.identity.id}`;
   if (info.identity?.role !== role || info.identity.id !== id) {
@@ -108,7 +122,7 @@ export function checkNodeCertificate(
     throw invalid(files.certFile, `was not signed by ${files.caFile}; issue it again`);
   }
   if (!allow.expired && info.notAfterMs <= Date.now()) {
-    throw invalid(files.certFile, `expired on ${new Date(info.notAfterMs).toISOString()}; issue it again`);
+    throw expiredError(files.certFile, certificate);
   }
   return certificate;
 }
@@ -140,6 +154,10 @@ function missing(file: string, dir: string, role: NodeRole, id: string): Flotill
     `${file} is not there and ${dir} has no ca.key to issue it; run \`flotilla certs init --dir ${dir}\` or put the ` +
       `certificate of ${role} ${id} there`,
   );
+}
+
+function expiredError(file: string, certificate: X509Certificate): FlotillaError {
+  return invalid(file, `expired on ${new Date(certificate.validTo).toISOString()}; issue it again`);
 }
 
 function invalid(file: string, what: string): FlotillaError {

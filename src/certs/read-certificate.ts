@@ -42,10 +42,11 @@ export function parseCertificate(pem: string, file: string): X509Certificate {
 }
 
 /** Every certificate of a PEM file, in order. */
-export function parseCertificates(pem: string, file: string): X509Certificate[] {
+export function parseCertificates(pem: string, file: string): [X509Certificate, ...X509Certificate[]] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new FlotillaError('CERT_INVALID', `${file} has no PEM certificate`);
-  return blocks.map((block) => parseCertificate(block, file));
+  const [first, ...rest] = blocks.map((block) => parseCertificate(block, file));
+  if (first === undefined) throw new FlotillaError('CERT_INVALID', `${file} has no PEM certificate`);
+  return [first, ...rest];
 }
 
 export function describeCertificate(certificate: X509Certificate): CertificateInfo {

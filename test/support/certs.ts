@@ -44,7 +44,11 @@ export function testTls(options: TestCertificateOptions): TestTls {
 /** A fresh directory that is removed when the process ends. */
 export function temporaryDirectory(): string {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-test-'));
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+  if (temporary.push(dir) === 1) {
+    process.once('exit', () => {
+      for (const path of temporary) rmSync(path, { recursive: true, force: true });
+    });
+  }
   return dir;
 }
 
@@ -96,6 +100,7 @@ function rogueCa(): DevelopmentCa {
 }
 
 const HOUR_MS = 3_600_000;
+const temporary: string[] = [];
 const issued = new Map<string, TestTls>();
 let authority: { dir: string; ca: DevelopmentCa } | undefined;
 let rogue: DevelopmentCa | undefined;

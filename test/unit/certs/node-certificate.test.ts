@@ -1,0 +1,128 @@
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { DevelopmentCa, ensureNodeCertificate, initCertificates, readCertificate } from '../../../src/certs/index.js';
+import { temporaryDirectory } from '../../support/certs.js';
+
+describe('ensureNodeCertificate', () => {
+  const DAY_MS = 86_400_000;
+  let dir: string;
+  let ca: DevelopmentCa;
+
+  beforeEach(() => {
+    dir = temporaryDirectory();
+    ca = DevelopmentCa.create({ dir });
+  });
+
+  function put(id: string, issued: { certPem: string; keyPem: string }): void {
+    writeFileSync(join(dir, `${id}.crt`), issued.certPem);
+    writeFileSync(join(dir, `${id}.key`), issued.keyPem);
+  }
+
+  it('issues a certificate when the authority’s key is there, and returns the same one again', () => {
+    const files = ensureNodeCertificate({ dir, role: 'worker', id: 'w1', hosts: ['10.0.0.1'] });
+    expect(files).to.deep.equal({
+      caFile: join(dir, 'ca.crt'),
+      certFile: join(dir, 'w1.crt'),
+      keyFile: join(dir, 'w1.key'),
+    });
+    const info = readCertificate(files.certFile);
+    expect(info.identity).to.deep.equal({ role: 'worker', id: 'w1' });
+    expect(info.addresses).to.deep.equal(['10.0.0.1']);
+    ensureNodeCertificate({ dir, role: 'worker', id: 'w1' });
+    expect(readCertificate(files.certFile).fingerprint).to.equal(info.fingerprint);
+    if (process.platform !== 'win32') expect(statSync(files.keyFile).mode & 0o777).to.equal(0o600);
+  });
+
+  it('leaves no temporary file behind', () => {
+    ensureNodeCertificate({ dir, role: 'worker', id: 'w1' });
+    expect(readdirSync(dir).sort()).to.deep.equal(['ca.crt', 'ca.key', 'w1.crt', 'w1.key']);
+  });
+
+  it('certifies the key that another process has already written', () => {
+    const { keyPem } = ca.issue({ role: 'worker', id: 'w1' });
+    writeFileSync(join(dir, 'w1.key'), keyPem);
+    ensureNodeCertificate({ dir, role: 'worker', id: 'w1' });
+    expect(readFileSync(join(dir, 'w1.key'), 'utf8')).to.equal(keyPem);
+  });
+
+  it('names the deny list once there is one', () => {
+    initCertificates({ dir, directors: 0, workers: 1, clients: 0 });
+    expect(ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }).denyFile).to.equal(join(dir, 'denied.txt'));
+  });
+
+  it('says what to do when there is neither certificate nor authority key', () => {
+    rmSync(join(dir, 'ca.key'));
+    expect(() => ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }))
+      .to.throw(/w1\.crt is not there and .* has no ca\.key to issue it; run `flotilla certs init/)
+      .with.property('code', 'CERT_MISSING');
+  });
+
+  it('uses an existing certificate without the authority’s key', () => {
+    put('w1', ca.issue({ role: 'worker', id: 'w1' }));
+    rmSync(join(dir, 'ca.key'));
+    expect(ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }).certFile).to.equal(join(dir, 'w1.crt'));
+  });
+
+  it('refuses the certificate of another role or id', () => {
+    put('n1', ca.issue({ role: 'director', id: 'n1' }));
+    put('n2', ca.issue({ role: 'worker', id: 'other' }));
+    expect(() => ensureNodeCertificate({ dir, role: 'worker', id: 'n1' }))
+      .to.throw(/of director n1, not of worker n1/)
+      .with.property('code', 'CERT_INVALID');
+    expect(() => ensureNodeCertificate({ dir, role: 'worker', id: 'n2' }))
+      .to.throw(/of worker other, not of worker n2/)
+      .with.property('code', 'CERT_INVALID');
+  });
+
+  it('refuses a key that is not the certificate’s', () => {
+    put('w1', ca.issue({ role: 'worker', id: 'w1' }));
+    writeFileSync(join(dir, 'w1.key'), ca.issue({ role: 'worker', id: 'w1' }).keyPem);
+    expect(() => ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }))
+      .to.throw(/w1\.key does not belong to/)
+      .with.property('code', 'CERT_INVALID');
+  });
+
+  it('refuses a certificate of another authority', () => {
+    put('w1', DevelopmentCa.ephemeral().issue({ role: 'worker', id: 'w1' }));
+    expect(() => ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }))
+      .to.throw(/w1\.crt was not signed by .*ca\.crt/)
+      .with.property('code', 'CERT_INVALID');
+  });
+
+  it('accepts several authorities in ca.crt, as during a change of authority', () => {
+    const old = DevelopmentCa.ephemeral();
+    put('w1', old.issue({ role: 'worker', id: 'w1' }));
+    rmSync(join(dir, 'ca.key'));
+    writeFileSync(join(dir, 'ca.crt'), ca.certPem + old.certPem);
+    expect(ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }).keyFile).to.equal(join(dir, 'w1.key'));
+  });
+
+  it('refuses an expired certificate that it cannot renew', () => {
+    put('w1', ca.issue({ role: 'worker', id: 'w1', notAfter: new Date(Date.now() - DAY_MS) }));
+    rmSync(join(dir, 'ca.key'));
+    expect(() => ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }))
+      .to.throw(/w1\.crt expired on \d{4}-/)
+      .with.property('code', 'CERT_INVALID');
+  });
+
+  it('uses one near its end when the authority beside it cannot renew', () => {
+    const soon = new Date(Date.now() + DAY_MS);
+    put('w1', ca.issue({ role: 'worker', id: 'w1', notAfter: soon }));
+    writeFileSync(join(dir, 'ca.key'), 'of another tool');
+    const { certFile } = ensureNodeCertificate({ dir, role: 'worker', id: 'w1' });
+    expect(readCertificate(certFile).notAfterMs).to.be.below(soon.getTime() + 1);
+  });
+
+  it('renews one near its end over the same key and with the same hosts', () => {
+    const soon = new Date(Date.now() + DAY_MS);
+    put('w1', ca.issue({ role: 'worker', id: 'w1', hosts: ['a.example', '::1'], notAfter: soon }));
+    const key = readFileSync(join(dir, 'w1.key'), 'utf8');
+    const { certFile, keyFile } = ensureNodeCertificate({ dir, role: 'worker', id: 'w1' });
+    const info = readCertificate(certFile);
+    expect(info.notAfterMs).to.be.above(Date.now() + 300 * DAY_MS);
+    expect(info.dnsNames).to.deep.equal(['worker.flotilla.internal', 'a.example']);
+    expect(info.addresses).to.deep.equal(['::1']);
+    expect(readFileSync(keyFile, 'utf8')).to.equal(key);
+  });
+});
