@@ -11,8 +11,8 @@ export interface NodeCertificateFiles {
   readonly caFile: string;
   readonly certFile: string;
   readonly keyFile: string;
-  /** Present when the directory has a deny list. */
-  readonly denyFile?: string;
+  /** The file need not be there: one that appears later is honoured too. */
+  readonly denyFile: string;
 }
 
 export interface NodeCertificateOptions {
@@ -62,12 +62,11 @@ function renewIfOurs(certificate: X509Certificate, files: NodeCertificateFiles, 
 
 /** Where the files of node `id` are; `ca.crt` beside them. */
 export function nodeFiles(dir: string, id: string): NodeCertificateFiles {
-  const denyFile = denyFileOf(dir);
   return {
     caFile: caFiles(dir).certFile,
     certFile: join(dir, `${id}.crt`),
     keyFile: join(dir, `${id}.key`),
-    ...(readIfPresent(denyFile) === undefined ? {} : { denyFile }),
+    denyFile: denyFileOf(dir),
   };
 }
 

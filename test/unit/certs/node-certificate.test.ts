@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { DevelopmentCa, ensureNodeCertificate, initCertificates, readCertificate } from '../../../src/certs/index.js';
+import { DevelopmentCa, ensureNodeCertificate, readCertificate } from '../../../src/certs/index.js';
 import { temporaryDirectory } from '../../support/certs.js';
 
 describe('ensureNodeCertificate', () => {
@@ -25,6 +25,7 @@ describe('ensureNodeCertificate', () => {
       caFile: join(dir, 'ca.crt'),
       certFile: join(dir, 'w1.crt'),
       keyFile: join(dir, 'w1.key'),
+      denyFile: join(dir, 'denied.txt'),
     });
     const info = readCertificate(files.certFile);
     expect(info.identity).to.deep.equal({ role: 'worker', id: 'w1' });
@@ -44,11 +45,6 @@ describe('ensureNodeCertificate', () => {
     writeFileSync(join(dir, 'w1.key'), keyPem);
     ensureNodeCertificate({ dir, role: 'worker', id: 'w1' });
     expect(readFileSync(join(dir, 'w1.key'), 'utf8')).to.equal(keyPem);
-  });
-
-  it('names the deny list once there is one', () => {
-    initCertificates({ dir, directors: 0, workers: 1, clients: 0 });
-    expect(ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }).denyFile).to.equal(join(dir, 'denied.txt'));
   });
 
   it('says what to do when there is neither certificate nor authority key', () => {
