@@ -2,6 +2,7 @@ export { formatAddress, isLoopback, parseAddress, parseAddresses, type SocketAdd
 export { AssertionError, assert, unreachable } from './assert.js';
 export type { Brand } from './brand.js';
 export { CLOSE_CODES, type CloseCode } from './close-codes.js';
+export { type Deadline, DeadlineHeap } from './deadline-heap.js';
 export {
   REASONS,
   type Reason,
@@ -14,6 +15,7 @@ export {
   type SetupReason,
 } from './error-table.js';
 export { FlotillaError, RpcError, type RpcErrorOptions } from './errors.js';
+export { FixedQueue } from './fixed-queue.js';
 export {
   identityUri,
   NODE_ROLES,
@@ -26,4 +28,5 @@ export {
   serverNameOf,
 } from './identity.js';
 export { checkLimits, LIMITS, type Limits } from './limits.js';
+export { Prng } from './prng.js';
 export { SendBuffer } from './send-buffer.js';
