@@ -1,0 +1,12 @@
+import { DevelopmentCa } from '../../src/certs/index.js';
+import type { TlsMaterial } from '../systems/types.js';
+
+/** Certificates of one bench run, in memory only. */
+export class BenchCertificates {
+  private readonly ca = DevelopmentCa.ephemeral(1);
+
+  issue(role: 'director' | 'worker' | 'client', id: string): TlsMaterial {
+    const { certPem, keyPem } = this.ca.issue({ role, id, hosts: ['localhost', '127.0.0.1'] });
+    return { ca: this.ca.certPem, cert: certPem, key: keyPem };
+  }
+}
