@@ -1,0 +1,9 @@
+export { EventTrace } from './event-trace.js';
+export { fixedLatency, type Latency, longTailLatency, uniformLatency } from './latency.js';
+export { SimulatedClock, type SimulatedClockOptions } from './simulated-clock.js';
+export {
+  type LinkOptions,
+  type MessageHandler,
+  SimulatedNetwork,
+  type SimulatedNetworkOptions,
+} from './simulated-network.js';
