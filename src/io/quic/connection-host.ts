@@ -1,0 +1,43 @@
+import type { SocketAddress } from '../../base/index.js';
+import type {
+  Clock,
+  Connection,
+  ConnectionHandler,
+  EndpointCounters,
+  Logger,
+  SendSchedulerFactory,
+} from '../../ports/index.js';
+import type { QuicConnection } from './connection.js';
+import type { DatagramSocket } from './datagram-socket.js';
+import type { ResolvedTransportOptions } from './options.js';
+import type { PeerCertificates } from './peer-certificate.js';
+import type { SessionBook } from './session-book.js';
+
+/** What a connection needs of its endpoint. */
+export interface ConnectionHost {
+  readonly address: SocketAddress;
+  readonly socket: DatagramSocket;
+  readonly counters: EndpointCounters;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly options: ResolvedTransportOptions;
+  readonly certificates: PeerCertificates;
+  readonly sessions: SessionBook;
+  readonly scheduler: SendSchedulerFactory;
+  /** Fingerprints of certificates that are refused now. */
+  readonly denied: ReadonlySet<string>;
+  /** Received stream bytes are read into it and handed on; one for all connections, because handlers may not keep it. */
+  readonly receiveBuffer: Buffer;
+  /** Bytes that may leave in one go before the receivers get a turn. */
+  readonly burstBytes: number;
+  /** Calls `flush` of the connection once at the end of this turn of the event loop. */
+  schedule(connection: QuicConnection): void;
+  /** The kernel's send buffer is full: calls `flush` when it has room again. */
+  waitForSocket(connection: QuicConnection): void;
+  /** The handler of an accepted connection whose certificate has been checked; `undefined`: not listening any more. */
+  accept(connection: Connection): ConnectionHandler | undefined;
+  /** The connection has ended for its user. */
+  ended(connection: QuicConnection): void;
+  /** Nothing more will come for the connection's ids. */
+  forget(connection: QuicConnection): void;
+}

@@ -1,0 +1,39 @@
+import type { native } from '@matrixai/quic';
+import { FlotillaError } from '../../base/index.js';
+
+/** The bindings of quiche 0.18 and BoringSSL. */
+export type Quiche = native.Quiche;
+export type NativeConnection = native.Connection;
+export type NativeConfig = native.Config;
+export type NativeConnectionError = native.ConnectionError;
+
+/** `streamShutdown` directions (a const enum of the binding that exists only as types). */
+export const SHUTDOWN_READ = 0;
+export const SHUTDOWN_WRITE = 1;
+
+let loading: Promise<Quiche> | undefined;
+
+/**
+ * Loads the native addon once per process. This is the only file that names the package, so that a newer binding can
+ * replace it here.
+ *
+ * @throws FlotillaError `NATIVE_UNAVAILABLE` when the addon does not exist for this platform or does not load
+ */
+export function loadNative(): Promise<Quiche> {
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<Quiche> {
+  try {
+    const module = await import('@matrixai/quic');
+    return module.native.quiche;
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new FlotillaError(
+      'NATIVE_UNAVAILABLE',
+      `the native QUIC addon does not load on ${process.platform}-${process.arch}, Node.js ${process.version}: ${detail}`,
+      { cause },
+    );
+  }
+}

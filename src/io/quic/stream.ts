@@ -1,0 +1,101 @@
+import { LIMITS, SendBuffer } from '../../base/index.js';
+import type { Stream, StreamHandler, TrafficClass } from '../../ports/index.js';
+import type { QuicConnection } from './connection.js';
+import { SHUTDOWN_READ, SHUTDOWN_WRITE } from './native.js';
+
+/** One QUIC stream; a thin record that its connection's reader and writer work on. */
+export class QuicStream implements Stream {
+  readonly id: number;
+  readonly out: SendBuffer;
+  trafficClass: TrafficClass;
+  handler: StreamHandler;
+  /** Nothing more will leave: FIN or RESET_STREAM was handed over, the peer stopped us, or it is not ours to send. */
+  localDone: boolean;
+  /** Nothing more will be delivered. */
+  remoteDone: boolean;
+  /** `end()` was called. */
+  ending = false;
+  paused = false;
+  /** Bytes of `out` already counted in the connection's total. */
+  counted = 0;
+  /** `out` has passed the high water mark and `onDrained` is owed. */
+  drainOwed = false;
+  private readonly connection: QuicConnection;
+
+  constructor(connection: QuicConnection, id: number, trafficClass: TrafficClass, handler: StreamHandler) {
+    this.connection = connection;
+    this.id = id;
+    this.trafficClass = trafficClass;
+    this.handler = handler;
+    this.out = new SendBuffer();
+    const isLocal = ((id & 1) === 0) === connection.initiator;
+    const isUnidirectional = (id & 2) !== 0;
+    this.localDone = isUnidirectional && !isLocal;
+    this.remoteDone = isUnidirectional && isLocal;
+  }
+
+  setClass(trafficClass: TrafficClass): void {
+    if (this.trafficClass === trafficClass) return;
+    this.trafficClass = trafficClass;
+    this.connection.writer.classChanged(this);
+  }
+
+  setHandler(handler: StreamHandler): void {
+    this.handler = handler;
+  }
+
+  flush(now = false): void {
+    if (this.localDone) {
+      this.out.clear();
+      return;
+    }
+    const { out, connection } = this;
+    const waiting = out.length;
+    if (waiting > LIMITS.streamBufferHighWaterBytes) this.drainOwed = true;
+    connection.writer.count(waiting - this.counted);
+    this.counted = waiting;
+    connection.writer.ready(this);
+    connection.requestFlush(now);
+  }
+
+  end(): void {
+    if (this.ending) return;
+    this.ending = true;
+    this.flush();
+  }
+
+  reset(code: number): void {
+    if (this.localDone) return;
+    this.connection.writer.drop(this);
+    this.connection.shutdown(this.id, SHUTDOWN_WRITE, code);
+    this.connection.retire(this);
+    this.connection.requestFlush(false);
+  }
+
+  stop(code: number): void {
+    if (this.remoteDone) return;
+    this.remoteDone = true;
+    this.connection.reader.discard(this);
+    this.connection.shutdown(this.id, SHUTDOWN_READ, code);
+    this.connection.retire(this);
+    this.connection.requestFlush(false);
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.connection.requestRead();
+  }
+}
+
+/** What stands in for a handler until one is set, and after the end. */
+export const IGNORE: StreamHandler = {
+  onData() {},
+  onReset() {},
+  onStopped() {},
+  onDrained() {},
+};

@@ -1,0 +1,2 @@
+export { systemClock } from './system-clock.js';
+export { systemRandom } from './system-random.js';
