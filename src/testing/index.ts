@@ -7,3 +7,4 @@ export {
   SimulatedNetwork,
   type SimulatedNetworkOptions,
 } from './simulated-network.js';
+export { type ProxyDirection, type ProxyPath, UdpProxy, type UdpProxyOptions } from './udp-proxy.js';

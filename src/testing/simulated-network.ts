@@ -83,10 +83,11 @@ export class SimulatedNetwork<T = Uint8Array> {
     const duplicateMs = isDuplicated ? link.latency(random) : 0;
     this.counters.sent += 1;
     this.record('send', name, payload);
-    if (this.cuts.has(name)) return this.drop('cut', name, payload);
-    const leftMs = this.transmit(name, this.sizeOf(payload));
-    if (leftMs === undefined) return this.drop('overflowed', name, payload);
-    if (isLost) return this.drop('lost', name, payload);
+    const leftMs = this.cuts.has(name) ? CUT : this.transmit(name, this.sizeOf(payload));
+    if (leftMs === CUT || leftMs === OVERFLOWED || isLost) {
+      this.drop(typeof leftMs === 'string' ? leftMs : 'lost', name, payload);
+      return;
+    }
     if (isOvertaken) this.counters.reordered += 1;
     const arrivalMs = isOvertaken ? leftMs + latencyMs + overtakenMs : this.inOrder(name, leftMs + latencyMs);
     this.deliverAt(arrivalMs, from, to, copyOf(payload));
@@ -130,15 +131,15 @@ export class SimulatedNetwork<T = Uint8Array> {
     return this.cuts.has(`${from}>${to}`);
   }
 
-  /** When the last byte has left the sender's queue; `undefined` when the queue is full. */
-  private transmit(name: string, sizeBytes: number): number | undefined {
+  /** When the last byte has left the sender's queue; `overflowed` when the queue is full. */
+  private transmit(name: string, sizeBytes: number): number | typeof OVERFLOWED {
     const { bytesPerSecond, queueBytesMax } = this.link;
     const nowMs = this.clock.nowMs();
     if (bytesPerSecond === Number.POSITIVE_INFINITY) return nowMs;
     const direction = this.direction(name);
     const startMs = Math.max(nowMs, direction.busyUntilMs);
     const queuedBytes = ((startMs - nowMs) / 1_000) * bytesPerSecond;
-    if (queuedBytes + sizeBytes > queueBytesMax) return undefined;
+    if (queuedBytes + sizeBytes > queueBytesMax) return OVERFLOWED;
     direction.busyUntilMs = startMs + (sizeBytes / bytesPerSecond) * 1_000;
     return direction.busyUntilMs;
   }
@@ -166,8 +167,10 @@ export class SimulatedNetwork<T = Uint8Array> {
   private deliver(from: string, to: string, payload: T): void {
     const name = `${from}>${to}`;
     const handler = this.handlers.get(to);
-    if (this.cuts.has(name)) return this.drop('cut', name, payload);
-    if (handler === undefined) return this.drop('nobody', name, payload);
+    if (handler === undefined || this.cuts.has(name)) {
+      this.drop(handler === undefined ? 'nobody' : CUT, name, payload);
+      return;
+    }
     this.counters.delivered += 1;
     this.record('deliver', name, payload);
     handler(payload, from);
@@ -187,6 +190,9 @@ interface Direction {
   busyUntilMs: number;
   lastArrivalMs: number;
 }
+
+const CUT = 'cut';
+const OVERFLOWED = 'overflowed';
 
 const LINK_DEFAULTS: LinkOptions = {
   latency: fixedLatency(1),

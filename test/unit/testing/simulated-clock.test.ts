@@ -116,7 +116,7 @@ describe('testing: simulated clock', () => {
       fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 40 }), async (delays) => {
         const clock = new SimulatedClock();
         const fired: number[] = [];
-        delays.forEach((delayMs, index) => clock.setTimer(delayMs, () => fired.push(index)));
+        for (const [index, delayMs] of delays.entries()) clock.setTimer(delayMs, () => fired.push(index));
         await clock.advance(50);
         const expected = delays.map((delayMs, index) => ({ delayMs, index }));
         expected.sort((a, b) => a.delayMs - b.delayMs || a.index - b.index);
