@@ -1,0 +1,21 @@
+import { closeCodesTable, errorsPage, fillIn, layersGraph, layersTable, limitsPage, optionsPage } from './pages.mjs';
+
+/** Every file that is generated, whole or in part: path to the text it must have. */
+export function generatedFiles({ base, config, units, read }) {
+  return {
+    'book/src/reference/errors.md': errorsPage(base),
+    'book/src/reference/limits.md': limitsPage(base.LIMITS, read('src/base/limits.ts')),
+    'book/src/reference/options.md': optionsPage(config),
+    'book/src/reference/wire-protocol.md': fillIn(
+      read('book/src/reference/wire-protocol.md'),
+      'close-codes',
+      closeCodesTable(base.CLOSE_CODES, read('src/base/close-codes.ts')),
+    ),
+    'book/src/internals/layers.md': fillIn(
+      fillIn(read('book/src/internals/layers.md'), 'layers-graph', layersGraph(units)),
+      'layers-table',
+      layersTable(units),
+    ),
+    'CONTRIBUTING.md': fillIn(read('CONTRIBUTING.md'), 'layers-table', layersTable(units)),
+  };
+}

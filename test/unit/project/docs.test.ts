@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect } from 'chai';
+import { PROJECT_ROOT, readProjectFile } from './project-root.js';
+import { filesBelow } from './tracked-files.js';
+
+const BOOK = 'book/src';
+const chapters = filesBelow(join(PROJECT_ROOT, BOOK)).filter((path) => path.endsWith('.md'));
+const pages = [...chapters, 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'certs/README.md'];
+const scripts = Object.keys(JSON.parse(readProjectFile('package.json')).scripts);
+
+/** All matches of `pattern` in the given pages, as the page and the first group. */
+function findAll(paths: readonly string[], pattern: RegExp): { page: string; found: string }[] {
+  return paths.flatMap((page) =>
+    [...readProjectFile(page).matchAll(pattern)].map((match) => ({ page, found: match[1] ?? '' })),
+  );
+}
+
+/** The problem with a `{{#include path:anchor}}`, if there is one. */
+function includeProblem(page: string, include: string): string | undefined {
+  const [target = '', anchor] = include.trim().split(':');
+  const file = normalize(join(dirname(page), target));
+  if (!existsSync(join(PROJECT_ROOT, file))) return `${page}: ${file} does not exist`;
+  if (anchor === undefined) return undefined;
+  const text = readProjectFile(file);
+  const complete = text.includes(`ANCHOR: ${anchor}\n`) && text.includes(`ANCHOR_END: ${anchor}\n`);
+  return complete ? undefined : `${page}: ${file} has no ANCHOR: ${anchor} with its ANCHOR_END`;
+}
+
+describe('the book', () => {
+  it('includes only code that exists', () => {
+    const includes = findAll(chapters, /\{\{#include ([^}]+)\}\}/g);
+    expect(includes.map(({ page, found }) => includeProblem(page, found)).filter((problem) => problem)).to.deep.equal(
+      [],
+    );
+  });
+
+  it('lists every chapter in its summary, and only those', () => {
+    const listed = findAll([`${BOOK}/SUMMARY.md`], /\]\(([^)]+\.md)\)/g).map(({ found }) => `${BOOK}/${found}`);
+    expect(listed.sort()).to.deep.equal(chapters.filter((path) => !path.endsWith('SUMMARY.md')).sort());
+  });
+});
+
+describe('the documentation', () => {
+  it('links only to files that exist', () => {
+    const links = findAll(pages, /\]\(([^)#\s]+)(?:#[^)]*)?\)/g).filter(({ found }) => !/^[a-z]+:/.test(found));
+    const broken = links.filter(({ page, found }) => !existsSync(join(PROJECT_ROOT, dirname(page), found)));
+    expect(links).to.not.deep.equal([]);
+    expect(broken).to.deep.equal([]);
+  });
+
+  it('names only scripts that package.json has', () => {
+    const named = findAll(pages, /\bnpm run ([a-z:]+)/g);
+    expect(named.filter(({ found }) => !scripts.includes(found))).to.deep.equal([]);
+  });
+
+  it('names only files of the sources that exist', () => {
+    const named = findAll(pages, /`((?:src|test|\.ci)\/[a-z\d./-]+\.(?:c|m)?(?:ts|js))`/g);
+    expect(named.filter(({ found }) => !existsSync(join(PROJECT_ROOT, found)))).to.deep.equal([]);
+  });
+});
+
+describe('the README', () => {
+  const readme = readProjectFile('README.md');
+
+  it('gives the two commands to try it, as they are', () => {
+    expect(readme).to.include('\n```sh\nnpm ci\nnpm run demo\n```\n');
+  });
+
+  it('shows the example that is compiled and run', () => {
+    const example = readProjectFile('examples/typed-service/readme.ts').trimEnd();
+    expect(readme).to.include(`\n\`\`\`ts\n${example}\n\`\`\`\n`);
+  });
+});
