@@ -11,6 +11,7 @@ import {
   type NodeCertificateOptions,
   nearExpiry,
   nodeFiles,
+  RENEW_BEFORE_MS,
   reissue,
   renew,
 } from './node-certificate.js';
@@ -60,9 +61,11 @@ function authority(options: InitCertificatesOptions): [DevelopmentCa, Initialize
   const { certFile, keyFile } = caFiles(options.dir);
   const before = [certFile, keyFile].map((file) => readIfPresent(file) !== undefined);
   const ca = DevelopmentCa.create({ dir: options.dir, replace: options.force === true });
+  const near = ca.notAfterMs - Date.now() < RENEW_BEFORE_MS;
+  const end = near ? { note: `expires ${dateText(ca.notAfterMs)}; --force makes a new authority` } : {};
   const files = [certFile, keyFile].map((file, index): InitializedFile => {
     if (before[index] !== true) return { file, action: 'created' };
-    return { file, action: options.force === true ? 'replaced' : 'kept' };
+    return options.force === true ? { file, action: 'replaced' } : { file, action: 'kept', ...end };
   });
   return [ca, files];
 }
@@ -95,10 +98,14 @@ function sameHosts(a: readonly string[], b: readonly string[]): boolean {
 
 function note(near: boolean, otherHosts: boolean, validTo: string): string | undefined {
   const notes = [
-    ...(near ? [`expires ${new Date(validTo).toISOString().slice(0, 10)}`] : []),
+    ...(near ? [`expires ${dateText(Date.parse(validTo))}`] : []),
     ...(otherHosts ? ['names other hosts'] : []),
   ];
   return notes.length === 0 ? undefined : `${notes.join(', ')}; --renew issues it again`;
+}
+
+function dateText(dateMs: number): string {
+  return new Date(dateMs).toISOString().slice(0, 10);
 }
 
 function both(files: NodeCertificateFiles, action: InitializedFile['action'], text?: string): InitializedFile[] {

@@ -163,4 +163,5 @@ function invalid(file: string, what: string): FlotillaError {
   return new FlotillaError('CERT_INVALID', `${file} ${what}`);
 }
 
-const RENEW_BEFORE_MS = 30 * DAY_MS;
+/** A certificate with less than this left is renewed, or said to be near its end. */
+export const RENEW_BEFORE_MS = 30 * DAY_MS;

@@ -84,6 +84,13 @@ describe('initCertificates', () => {
     expect(readCertificate(join(dir, 'w1.crt')).dnsNames).to.include('a.example');
   });
 
+  it('says when the authority itself is near its end', () => {
+    const dir = temporaryDirectory();
+    DevelopmentCa.create({ dir, days: 7 });
+    const [authority] = initCertificates({ dir, ...few });
+    expect(authority?.note).to.match(/^expires \d{4}-\d\d-\d\d; --force makes a new authority$/);
+  });
+
   it('replaces everything with force', () => {
     const dir = temporaryDirectory();
     initCertificates({ dir, ...few });
