@@ -1,4 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FlotillaError, type NodeRole } from '../base/index.js';
 import { denyFileOf } from './deny-list.js';
@@ -35,7 +36,8 @@ export interface NodeCertificateOptions {
 export function ensureNodeCertificate(options: NodeCertificateOptions): NodeCertificateFiles {
   const { dir, role } = options;
   const files = nodeFiles(dir, certifiableId(options.id));
-  const issuing = readIfPresent(caFiles(dir).keyFile) !== undefined;
+  // Whether it is there, not whether this process may read it: a node of another user needs only its own files.
+  const issuing = existsSync(caFiles(dir).keyFile);
   if (readIfPresent(files.certFile) === undefined) {
     if (!issuing) throw missing(files.certFile, dir, role, options.id);
     issueOnce(DevelopmentCa.load(dir), files, options);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { DevelopmentCa, ensureNodeCertificate, readCertificate } from '../../../src/certs/index.js';
@@ -58,6 +58,16 @@ describe('ensureNodeCertificate', () => {
     put('w1', ca.issue({ role: 'worker', id: 'w1' }));
     rmSync(join(dir, 'ca.key'));
     expect(ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }).certFile).to.equal(join(dir, 'w1.crt'));
+  });
+
+  it('uses an existing certificate when the authority’s key cannot be read', () => {
+    put('w1', ca.issue({ role: 'worker', id: 'w1' }));
+    rmSync(join(dir, 'ca.key'));
+    mkdirSync(join(dir, 'ca.key'));
+    expect(ensureNodeCertificate({ dir, role: 'worker', id: 'w1' }).certFile).to.equal(join(dir, 'w1.crt'));
+    expect(() => ensureNodeCertificate({ dir, role: 'worker', id: 'w2' }))
+      .to.throw(/ca\.key cannot be read/)
+      .with.property('code', 'FILE_UNUSABLE');
   });
 
   it('refuses the certificate of another role or id', () => {
