@@ -76,8 +76,8 @@ export const RPC_REASONS = {
     'OUT_OF_RANGE',
     false,
     false,
-    'a message is longer than messageSizeMax',
-    'send it in parts over a stream, or raise limits.messageSizeMax on both sides',
+    'a message is longer than messageBytesMax',
+    'send it in parts over a stream, or raise rpc.messageBytesMax on both sides',
   ),
   MESSAGE_UNDECODABLE: row(
     'INVALID_ARGUMENT',
@@ -112,7 +112,7 @@ export const RPC_REASONS = {
     true,
     false,
     'the node has reached its limit of calls in progress',
-    'wait retryAfterMs, add workers or raise limits.concurrentCallsMax',
+    'wait retryAfterMs, add workers or raise rpc.concurrentCallsMax',
   ),
   CALLS_EXHAUSTED: row(
     'RESOURCE_EXHAUSTED',

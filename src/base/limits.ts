@@ -11,9 +11,9 @@ const MiB = 1024 * KiB;
 export const LIMITS = {
   /** Longest frame a lane carries, header included; longer messages get a stream of their own. */
   laneFrameBytesMax: 64 * KiB,
-  /** Default of `limits.messageSizeMax`: longest message after decompression. */
+  /** Default of `rpc.messageBytesMax`: longest message after decompression. */
   messageBytesDefault: 4 * MiB,
-  /** Largest value `limits.messageSizeMax` may take. */
+  /** Largest value `rpc.messageBytesMax` may take. */
   messageBytesMax: 64 * MiB,
   /** Longest hello frame, so that a stranger cannot make a node buffer more. */
   helloBytesMax: 64 * KiB,
@@ -23,6 +23,8 @@ export const LIMITS = {
   headersBytesMax: 16 * KiB,
   /** Nesting depth of a decoded message. */
   messageDepthMax: 64,
+  /** Values in a decoded message (an empty map is one byte on the wire and some sixty in memory). */
+  messageElementsMax: 500_000,
   /** Calls outstanding on one connection: call ids are 16 bits of slot and 16 bits of generation. */
   outstandingCallsMax: 65_536,
   /** Smallest datagram that may open a connection (RFC 9000, section 14.1). */

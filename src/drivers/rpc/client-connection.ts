@@ -1,0 +1,403 @@
+/**
+ * One client connection: the hello, the lanes, and the calls in progress on it. It knows nothing of reconnecting; that
+ * is the channel's business. Reference: book, wire protocol.
+ */
+import { CLOSE_CODES, LIMITS, RpcError, type SendBuffer } from '../../base/index.js';
+import type { Clock, CloseReason, Connection, ConnectionHandler, Stream, StreamHandler } from '../../ports/index.js';
+import type { CallOptions } from '../../rpc/call-options.js';
+import { CallTable } from '../../rpc/call-table.js';
+import type { MethodRef } from '../../rpc/caller.js';
+import {
+  abandonFrame,
+  beginFrame,
+  decodeMessage,
+  type EncodedMessage,
+  encodeMessage,
+  encodeMethodName,
+  endFrame,
+  FEATURES,
+  FLAG,
+  FRAME,
+  FRAME_HEADER_BYTES,
+  type FrameFault,
+  type HelloAck,
+  PROTOCOL_VERSIONS,
+  parseHelloAck,
+  readErrorBody,
+  STREAM_KIND,
+  writeCallHead,
+  writeEmptyFrame,
+  writePreamble,
+} from '../../wire/index.js';
+import { abortError, ClientCall, type PendingCall, watchSignals } from './client-call.js';
+import { ClientLane, type LaneOwner } from './client-lane.js';
+import { lostCallError } from './close-error.js';
+import { DeadlineTimer } from './deadline-timer.js';
+import { appendMessage, type CompressionPolicy, compressMessage } from './payload.js';
+import { deliverReply } from './reply.js';
+import { ReplyStream } from './reply-stream.js';
+import type { Settle } from './settle.js';
+import { SILENT_STREAM_HANDLER } from './silent-stream-handler.js';
+
+/** What is told about calls. */
+export interface CallObserver {
+  /** A unary call got an answer from the peer (a reply, or an error of the handler) after `latencyMs`. */
+  onAnswer(load: number, latencyMs: number): void;
+  /** A unary call's message is too long for a lane: it needs a stream of its own, on a connection of the owner's choice. */
+  onLongMessage(
+    connection: ClientConnection,
+    method: MethodRef,
+    input: unknown,
+    options: CallOptions | undefined,
+    deadlineMs: number,
+    settle: Settle,
+  ): void;
+  /** The last call in progress on a connection ended. */
+  onIdle(connection?: ClientConnection): void;
+}
+
+/** What the owner of a connection (the keeper) is told. */
+export interface ConnectionOwner extends CallObserver {
+  /** Calls may be made; comes again with `early` false after 0-RTT data was allowed. */
+  onReady(connection: ClientConnection, early: boolean): void;
+  onHello(connection: ClientConnection, ack: HelloAck): void;
+  onGoingAway(connection: ClientConnection): void;
+  onClosed(connection: ClientConnection, reason: CloseReason): void;
+  onIdle(connection: ClientConnection): void;
+}
+
+export interface ClientConnectionOptions {
+  readonly clock: Clock;
+  readonly identity: { readonly id: string; readonly role: string };
+  readonly messageBytesMax: number;
+  readonly lanes: number;
+  readonly compression: CompressionPolicy;
+  /** Names the peer in error messages. */
+  readonly target: string;
+}
+
+const methodNames = new Map<string, Buffer>();
+
+export class ClientConnection implements ConnectionHandler, LaneOwner {
+  readonly calls = new CallTable<PendingCall>();
+  readonly options: ClientConnectionOptions;
+  /** Set once by the owner, right after `endpoint.connect`. */
+  connection: Connection | undefined;
+  ack: HelloAck | undefined;
+  goingAway = false;
+  state: 'connecting' | 'early' | 'open' | 'closed' = 'connecting';
+  private readonly owner: ConnectionOwner;
+  private readonly deadlines: DeadlineTimer;
+  private readonly methodNumbers = new Map<string, number>();
+  private readonly lanes: ClientLane[] = [];
+  private control: ClientLane | undefined;
+  private turnLane = 0;
+
+  constructor(owner: ConnectionOwner, options: ClientConnectionOptions) {
+    this.owner = owner;
+    this.options = options;
+    this.deadlines = new DeadlineTimer(options.clock, (nowMs) => this.expire(nowMs));
+  }
+
+  get messageBytesMax(): number {
+    return this.ack?.messageBytesMax ?? LIMITS.messageBytesDefault;
+  }
+
+  /**
+   * Sends a unary call. Every failure, an unencodable input included, goes to `settle`. A message too long for a lane
+   * is handed to the owner instead.
+   */
+  start(method: MethodRef, input: unknown, options: CallOptions | undefined, deadlineMs: number, settle: Settle): void {
+    let encoded: EncodedMessage;
+    try {
+      encoded = encodeMessage(input);
+    } catch (error) {
+      settle.reject(RpcError.from(error));
+      return;
+    }
+    if (encoded.end - encoded.start > LANE_PAYLOAD_MAX) {
+      this.owner.onLongMessage(this, method, input, options, deadlineMs, settle);
+      return;
+    }
+    const nowMs = this.options.clock.nowMs();
+    const call = new ClientCall(settle, deadlineMs, nowMs);
+    const id = this.calls.add(call);
+    if (id < 0) {
+      settle.reject(
+        RpcError.of('CALLS_EXHAUSTED', `${LIMITS.outstandingCallsMax} calls to ${this.options.target} are in progress`),
+      );
+      return;
+    }
+    const lane = options?.priority === 'control' ? (this.control as ClientLane) : this.nextLane();
+    const mark = lane.out.length;
+    try {
+      this.writeRequest(lane.out, id, method, encoded, options, deadlineMs, nowMs);
+    } catch (error) {
+      abandonFrame(lane.out, mark);
+      this.calls.take(id);
+      settle.reject(RpcError.from(error));
+      return;
+    }
+    call.sentOn(lane);
+    lane.written(mark, this.calls.size === 1);
+    if (deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.atMost(this.calls.earliestMs, nowMs);
+    if (options !== undefined) this.observe(call, id, options);
+  }
+
+  /**
+   * All calls of one turn go on one lane (one native call instead of one per lane), those of the next turn on the next:
+   * a lost packet then holds up only its own turn's calls.
+   */
+  private nextLane(): ClientLane {
+    const lane = this.lanes[this.turnLane] as ClientLane;
+    if (lane.out.length > 0) return lane;
+    this.turnLane = (this.turnLane + 1) % this.lanes.length;
+    return this.lanes[this.turnLane] as ClientLane;
+  }
+
+  /** Registers a call that has a stream of its own; returns its id, or -1 when none is left. */
+  addCall(call: PendingCall): number {
+    const id = this.calls.add(call);
+    if (id >= 0 && call.deadlineMs !== Number.POSITIVE_INFINITY) {
+      this.deadlines.atMost(this.calls.earliestMs, this.options.clock.nowMs());
+    }
+    return id;
+  }
+
+  /** Removes a call that ended by itself. */
+  removeCall(id: number): void {
+    if (this.calls.take(id) !== undefined && this.calls.size === 0) this.owner.onIdle(this);
+  }
+
+  flagsAndMethod(method: MethodRef, options: CallOptions | undefined): { flags: number; method: number | Buffer } {
+    const number = this.methodNumbers.get(method.name);
+    let flags = number === undefined ? FLAG.NAMED : 0;
+    if (options?.headers !== undefined) flags |= FLAG.HEADERS;
+    if (options?.idempotent ?? method.definition.idempotent ?? false) flags |= FLAG.IDEMPOTENT;
+    return { flags, method: number ?? nameBytes(method.name) };
+  }
+
+  /** The compression of a call's messages: what it asks for, within what the peer can undo. */
+  compressionFor(options: CallOptions | undefined): CompressionPolicy | undefined {
+    const policy = this.options.compression;
+    if (options?.compress === false || !(this.ack?.features.includes(policy.algorithm) ?? false)) return undefined;
+    return options?.compress === true ? { algorithm: policy.algorithm, aboveBytes: 0 } : policy;
+  }
+
+  close(code: number, reason: string): void {
+    this.connection?.close(code, reason);
+  }
+
+  // ConnectionHandler
+
+  onOpen(connection: Connection): void {
+    this.connection = connection;
+    const early = connection.state === 'early';
+    this.state = early ? 'early' : 'open';
+    if (this.control === undefined && !this.openLanes(connection)) {
+      connection.close(CLOSE_CODES.EXCESSIVE_LOAD, 'the peer allows too few streams');
+      return;
+    }
+    this.owner.onReady(this, early);
+  }
+
+  onStream(_connection: Connection, stream: Stream): StreamHandler {
+    return new ReplyStream(this, stream);
+  }
+
+  onClosed(_connection: Connection, reason: CloseReason): void {
+    this.state = 'closed';
+    this.deadlines.stop();
+    this.calls.clear((call) =>
+      call.fail(lostCallError(reason, this.options.target, reason.wasOpen && call.maybeSent())),
+    );
+    this.owner.onClosed(this, reason);
+  }
+
+  // LaneOwner
+
+  onFrame(type: number, flags: number, callId: number, bytes: Buffer, start: number, end: number): boolean {
+    switch (type) {
+      case FRAME.REPLY:
+        return this.onReply(flags, callId, bytes, start, end);
+      case FRAME.ERROR:
+        return this.onError(callId, bytes, start, end);
+      case FRAME.HELLO_ACK:
+        return this.onHelloAck(bytes, start, end);
+      case FRAME.GOING_AWAY:
+        this.goingAway = true;
+        this.owner.onGoingAway(this);
+        return true;
+      default:
+        // Frame types of later versions that do not concern a call are skipped.
+        return true;
+    }
+  }
+
+  onLaneFault(fault: FrameFault | 'reset' | 'ended'): void {
+    this.close(CLOSE_CODES.PROTOCOL_VIOLATION, `a lane is ${fault}`);
+  }
+
+  // Private
+
+  private onReply(flags: number, callId: number, bytes: Buffer, start: number, end: number): boolean {
+    if (end - start < 2) return this.violation('a reply that ends early');
+    const call = this.calls.take(callId);
+    if (call === undefined) return true;
+    const load = bytes.readUInt16BE(start);
+    if (!(call instanceof ClientCall)) return this.violation('a reply on a lane to a call with its own stream');
+    this.owner.onAnswer(load, this.options.clock.nowMs() - call.startedMs);
+    deliverReply(call, flags, bytes, start + 2, end, this.options.messageBytesMax);
+    if (this.calls.size === 0) this.owner.onIdle(this);
+    return true;
+  }
+
+  private onError(callId: number, bytes: Buffer, start: number, end: number): boolean {
+    const call = this.calls.take(callId);
+    if (call === undefined) return true;
+    if (end - start >= 2 && call instanceof ClientCall) {
+      this.owner.onAnswer(bytes.readUInt16BE(start), this.options.clock.nowMs() - call.startedMs);
+    }
+    call.fail(readErrorBody(bytes, start, end));
+    if (this.calls.size === 0) this.owner.onIdle(this);
+    return true;
+  }
+
+  private onHelloAck(bytes: Buffer, start: number, end: number): boolean {
+    let ack: HelloAck;
+    try {
+      ack = parseHelloAck(decodeMessage(bytes, start, end));
+    } catch (error) {
+      return this.violation(RpcError.from(error).message);
+    }
+    const peer = this.connection?.peer;
+    if (!PROTOCOL_VERSIONS.includes(ack.version)) return this.violation('a protocol version that was not offered');
+    if (peer !== undefined && (peer.id !== ack.id || peer.role !== ack.role)) {
+      this.close(CLOSE_CODES.UNAUTHENTICATED, 'the hello names another node than the certificate');
+      return false;
+    }
+    this.ack = ack;
+    for (const [number, name] of ack.methods.entries()) this.methodNumbers.set(name, number);
+    this.owner.onHello(this, ack);
+    return true;
+  }
+
+  private violation(what: string): false {
+    this.close(CLOSE_CODES.PROTOCOL_VIOLATION, what);
+    return false;
+  }
+
+  private openLanes(connection: Connection): boolean {
+    const control = this.openLane(connection, 'control');
+    if (control === undefined) return false;
+    this.control = control;
+    for (let i = 0; i < this.options.lanes; i++) {
+      const lane = this.openLane(connection, 'data');
+      if (lane === undefined) return false;
+      this.lanes.push(lane);
+    }
+    const mark = beginFrame(control.out, FRAME.HELLO, 0, 0);
+    appendMessage(
+      control.out,
+      encodeMessage({
+        versions: PROTOCOL_VERSIONS,
+        features: FEATURES,
+        id: this.options.identity.id,
+        role: this.options.identity.role,
+        messageBytesMax: this.options.messageBytesMax,
+      }),
+    );
+    endFrame(control.out, mark);
+    control.written(mark, true);
+    return true;
+  }
+
+  private openLane(connection: Connection, trafficClass: 'control' | 'data'): ClientLane | undefined {
+    const stream = connection.openStream(trafficClass, SILENT_STREAM_HANDLER);
+    if (stream === undefined) return undefined;
+    const lane = new ClientLane(stream, this);
+    const isControl = trafficClass === 'control';
+    const mark = lane.out.length;
+    writePreamble(lane.out, isControl ? STREAM_KIND.CONTROL_LANE : STREAM_KIND.DATA_LANE, isControl ? 0 : 1);
+    lane.written(mark, false);
+    return lane;
+  }
+
+  private writeRequest(
+    out: SendBuffer,
+    id: number,
+    ref: MethodRef,
+    encoded: EncodedMessage,
+    options: CallOptions | undefined,
+    deadlineMs: number,
+    nowMs: number,
+  ): void {
+    const number = this.methodNumbers.get(ref.name);
+    let flags = number === undefined ? FLAG.NAMED : 0;
+    if (options?.headers !== undefined) flags |= FLAG.HEADERS;
+    if (options?.idempotent ?? ref.definition.idempotent ?? false) flags |= FLAG.IDEMPOTENT;
+    let packed: Buffer | undefined;
+    if (options?.compress === true || encoded.end - encoded.start > this.options.compression.aboveBytes) {
+      const policy = this.compressionFor(options);
+      if (policy !== undefined) packed = compressMessage(encoded, policy.algorithm);
+      if (packed !== undefined) flags |= FLAG.COMPRESSED;
+    }
+    const mark = beginFrame(out, FRAME.REQUEST, flags, id);
+    writeCallHead(out, wireTimeout(deadlineMs, nowMs), number ?? nameBytes(ref.name), options?.headers);
+    if (packed === undefined) appendMessage(out, encoded);
+    else out.append(packed);
+    endFrame(out, mark);
+  }
+
+  private observe(call: ClientCall, id: number, options: CallOptions): void {
+    call.onHeaders = options.onHeaders;
+    const signal = watchSignals(options);
+    if (signal === undefined) return;
+    call.watch(signal, () => {
+      if (this.calls.giveUp(id) === undefined) return;
+      call.fail(abortError(signal, call.maybeSent()));
+      this.cancel(id);
+    });
+  }
+
+  /** Tells the peer that nobody waits for the call any more. */
+  private cancel(id: number): void {
+    const control = this.control;
+    if (control !== undefined && this.state !== 'closed') {
+      const mark = control.out.length;
+      writeEmptyFrame(control.out, FRAME.CANCEL, 0, id);
+      control.written(mark, false);
+    }
+    if (this.calls.size === 0) this.owner.onIdle(this);
+  }
+
+  private expire(nowMs: number): number {
+    this.calls.expire(nowMs, (call, id) => {
+      call.fail(
+        RpcError.of('DEADLINE', `no answer from ${this.options.target} in time`, { maybeExecuted: call.maybeSent() }),
+      );
+      if (call instanceof ClientCall) this.cancel(id);
+      else this.calls.take(id);
+    });
+    return this.calls.earliestMs;
+  }
+}
+
+/** What is left of a lane's frame for the payload after frame header, timeout, and the longest method name and headers. */
+export const LANE_PAYLOAD_MAX =
+  LIMITS.laneFrameBytesMax - (FRAME_HEADER_BYTES + 4 + 1 + LIMITS.methodNameBytesMax + 2 + LIMITS.headersBytesMax);
+
+/** The time left in whole milliseconds as it travels: at least 1, 0 for no deadline. */
+export function wireTimeout(deadlineMs: number, nowMs: number): number {
+  if (deadlineMs === Number.POSITIVE_INFINITY) return 0;
+  return Math.min(0xffff_ffff, Math.max(1, Math.ceil(deadlineMs - nowMs)));
+}
+
+function nameBytes(name: string): Buffer {
+  let encoded = methodNames.get(name);
+  if (encoded === undefined) {
+    encoded = encodeMethodName(name);
+    if (methodNames.size < 4_096) methodNames.set(name, encoded);
+  }
+  return encoded;
+}

@@ -1,0 +1,424 @@
+import { formatAddress, RpcError } from '../../base/index.js';
+import type { CloseReason } from '../../ports/index.js';
+import { backoffMs } from '../../rpc/backoff.js';
+import type { CallOptions } from '../../rpc/call-options.js';
+import type { Caller, MethodRef } from '../../rpc/caller.js';
+import { type ClientInvoke, type ClientRequest, chainClient } from '../../rpc/interceptor.js';
+import { RetryBudget } from '../../rpc/retry-budget.js';
+import type { HelloAck } from '../../wire/index.js';
+import { type ChannelOptions, type ResolvedChannelOptions, resolveChannelOptions } from './channel-options.js';
+import { abortError, watchSignals } from './client-call.js';
+import type { ClientConnection } from './client-connection.js';
+import { ClientStreamCall } from './client-stream-call.js';
+import { connectError } from './close-error.js';
+import { type ChannelCounters, type ChannelState, ConnectionKeeper, type KeeperListener } from './connection-keeper.js';
+import { DeferredReplies } from './deferred-replies.js';
+import type { Settle } from './settle.js';
+import { WaitingCalls } from './waiting-calls.js';
+
+/** Weight of a new latency sample. */
+const EWMA_WEIGHT = 0.05;
+
+type Messages = AsyncIterable<unknown> | Iterable<unknown>;
+
+/**
+ * Calls to one node over one connection at a time, which it makes, watches, replaces by age and makes again when it
+ * breaks. Calls in progress on a connection that breaks fail at once with `CONNECTION_LOST`; calls during an outage
+ * fail at once with `NOT_CONNECTED` unless they ask to wait (`waitForReady`).
+ */
+export class RpcChannel implements Caller {
+  /** Calls in progress at the peer, as it said in its last reply. */
+  peerLoad = 0;
+  /** Exponentially weighted mean of unary calls' latency in milliseconds; 0 before the first answer. */
+  latencyEwmaMs = 0;
+  readonly target: string;
+  private readonly options: ResolvedChannelOptions;
+  private readonly keeper: ConnectionKeeper;
+  private readonly waiting: WaitingCalls;
+  private readonly listeners = new Set<(state: ChannelState) => void>();
+  private readonly invoke: ClientInvoke | undefined;
+  private readonly budget: RetryBudget;
+  private idleWaiters: (() => void)[] = [];
+
+  constructor(options: ChannelOptions) {
+    this.options = resolveChannelOptions(options);
+    this.target = `${options.target.id ?? options.target.role} (${formatAddress(options.target.address)})`;
+    this.waiting = new WaitingCalls(options.clock);
+    this.keeper = new ConnectionKeeper(this.options, this.listener());
+    this.budget = this.options.retry.budget ?? new RetryBudget();
+    const interceptors = options.interceptors ?? [];
+    if (interceptors.length > 0) this.invoke = chainClient(interceptors, (request) => this.carry(request));
+  }
+
+  get state(): ChannelState {
+    return this.keeper.state;
+  }
+
+  get counters(): Readonly<ChannelCounters> {
+    return this.keeper.counters;
+  }
+
+  /** The peer said that it takes no new calls. */
+  get peerDraining(): boolean {
+    return this.keeper.peerDraining;
+  }
+
+  /** Calls in progress and waiting for a connection. */
+  get inFlight(): number {
+    return this.keeper.callsInProgress + this.waiting.size;
+  }
+
+  /** Whether the present connection was shortened by a session ticket. */
+  get resumed(): boolean {
+    return this.keeper.current?.connection?.resumed ?? false;
+  }
+
+  /** Whether the present connection offered 0-RTT data. */
+  get earlyData(): boolean {
+    return this.keeper.current?.connection?.earlyData ?? false;
+  }
+
+  /** What the peer said in its hello, once it has. */
+  get hello(): HelloAck | undefined {
+    return this.keeper.current?.ack;
+  }
+
+  /** Smoothed round-trip time of the connection in milliseconds; 0 when unknown. */
+  rttMs(): number {
+    return this.keeper.current?.connection?.rttMs() ?? 0;
+  }
+
+  /** Calls `listener` at every change of state and when the peer begins to drain; returns how to stop that. */
+  onState(listener: (state: ChannelState) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Starts connecting unless it does or has already. */
+  connect(): void {
+    this.keeper.start();
+  }
+
+  /**
+   * Connects and resolves when calls of any kind can be made.
+   *
+   * @throws RpcError `NOT_CONNECTED` after `timeoutMs`, with the last failure in its text; `CLOSED`
+   */
+  ready(timeoutMs: number): Promise<void> {
+    this.keeper.start();
+    return new Promise((resolve, reject) => {
+      if (this.keeper.current?.state === 'open') return resolve();
+      if (this.state === 'closed') return reject(this.closedError());
+      this.waiting.add({
+        idempotent: false,
+        patient: true,
+        deadlineMs: this.options.clock.nowMs() + timeoutMs,
+        go: resolve,
+        fail: reject,
+        late: () => this.notConnected(),
+      });
+    });
+  }
+
+  /**
+   * A unary call without retries and interceptors: the outcome goes to `settle`, with no promise made. The hot path
+   * under {@link unary} and under `ClusterClient`.
+   */
+  begin(method: MethodRef, input: unknown, options: CallOptions | undefined, settle: Settle): void {
+    const deadlineMs = this.deadlineOf(options, this.options.timeoutMs);
+    const refusal = options === undefined ? undefined : this.refusal(options, deadlineMs);
+    if (refusal !== undefined) settle.reject(refusal);
+    else this.startUnary(method, input, options, deadlineMs, settle);
+  }
+
+  unary(method: MethodRef, input: unknown, options?: CallOptions): Promise<unknown> {
+    if (this.invoke !== undefined) return this.invoke({ method, input, options: options ?? {} }) as Promise<unknown>;
+    return this.unaryWithRetry(method, input, options);
+  }
+
+  serverStream(method: MethodRef, input: unknown, options?: CallOptions): AsyncIterable<unknown> {
+    return this.streamed({ method, input, options: options ?? {} }) as AsyncIterable<unknown>;
+  }
+
+  clientStream(method: MethodRef, inputs: Messages, options?: CallOptions): Promise<unknown> {
+    return this.streamed({ method, input: inputs, options: options ?? {} }) as Promise<unknown>;
+  }
+
+  bidiStream(method: MethodRef, inputs: Messages, options?: CallOptions): AsyncIterable<unknown> {
+    return this.streamed({ method, input: inputs, options: options ?? {} }) as AsyncIterable<unknown>;
+  }
+
+  /**
+   * Waits until no call is in progress, at most `timeoutMs`, and closes; resolves to whether all calls had ended. The
+   * caller makes no new calls meanwhile.
+   */
+  async drain(options: { readonly timeoutMs: number }): Promise<boolean> {
+    if (this.inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.options.clock.setTimer(options.timeoutMs, resolve);
+        this.idleWaiters.push(() => {
+          timer.cancel();
+          resolve();
+        });
+      });
+    }
+    const idle = this.inFlight === 0;
+    await this.close();
+    return idle;
+  }
+
+  /** Fails everything in progress with `CLOSED` and closes the connection. Idempotent. */
+  async close(): Promise<void> {
+    if (this.state === 'closed') return;
+    const error = this.closedError();
+    this.keeper.close((connection) => connection.calls.clear((call) => call.fail(error)));
+    this.waiting.failAll(error);
+    this.wakeIdleWaiters();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private listener(): KeeperListener {
+    return {
+      onChange: (state) => {
+        for (const listener of this.listeners) listener(state);
+      },
+      onUsable: (early) => this.waiting.release(early),
+      onUnavailable: (reason: CloseReason) => this.waiting.failAll(connectError(reason, this.target), true),
+      onBulkSettled: () => this.waiting.release(false),
+      onIdle: () => {
+        if (this.inFlight === 0) this.wakeIdleWaiters();
+      },
+      onAnswer: (load, latencyMs) => {
+        this.peerLoad = load;
+        const ewmaMs = this.latencyEwmaMs;
+        this.latencyEwmaMs = ewmaMs === 0 ? latencyMs : ewmaMs + EWMA_WEIGHT * (latencyMs - ewmaMs);
+      },
+      onLongMessage: (connection, method, input, options, deadlineMs, settle) =>
+        this.unaryOnStream(connection, method, input, options, deadlineMs, settle),
+    };
+  }
+
+  private wakeIdleWaiters(): void {
+    const waiters = this.idleWaiters;
+    this.idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  /** Interceptors see streaming calls as they see unary ones. */
+  private streamed(request: ClientRequest): Promise<unknown> | AsyncIterable<unknown> {
+    return this.invoke === undefined ? this.carry(request) : this.invoke(request);
+  }
+
+  private carry({ method, input, options }: ClientRequest): Promise<unknown> | AsyncIterable<unknown> {
+    switch (method.definition.kind) {
+      case 'unary':
+        return this.unaryWithRetry(method, input, options);
+      case 'clientStream':
+        return this.upload(method, input as Messages, options);
+      case 'serverStream':
+        return this.replies(method, options, (call) => call.sendOnly(input));
+      case 'bidiStream':
+        return this.replies(method, options, (call) => void call.sendAll(input as Messages));
+    }
+  }
+
+  private unaryWithRetry(method: MethodRef, input: unknown, options: CallOptions | undefined): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const deadlineMs = this.deadlineOf(options, this.options.timeoutMs);
+      const idempotent = isIdempotent(method, options);
+      let attempts = 1;
+      const start = () => {
+        const refusal = options === undefined ? undefined : this.refusal(options, deadlineMs);
+        if (refusal !== undefined) reject(refusal);
+        else this.startUnary(method, input, options, deadlineMs, settle);
+      };
+      const settle: Settle = {
+        resolve: (value) => {
+          this.budget.deposit();
+          resolve(value);
+        },
+        reject: (error) => {
+          const pauseMs = this.retryPause(error, attempts, idempotent, deadlineMs);
+          if (pauseMs === undefined) return reject(error);
+          attempts++;
+          this.keeper.counters.retries++;
+          this.options.clock.setTimer(pauseMs, start);
+        },
+      };
+      start();
+    });
+  }
+
+  /** How long to wait before the next attempt; `undefined` when there should be none. */
+  private retryPause(error: RpcError, attempts: number, idempotent: boolean, deadlineMs: number): number | undefined {
+    const { attemptsMax, backoff } = this.options.retry;
+    if (!error.retryable || (error.maybeExecuted && !idempotent)) return undefined;
+    if (attempts >= attemptsMax || this.state === 'closed') return undefined;
+    // Failing fast is what the caller asked for: it wants to hear of an outage, not to wait for its end.
+    if (error.reason === 'NOT_CONNECTED') return undefined;
+    const pauseMs = Math.max(error.retryAfterMs ?? 0, backoffMs(backoff, attempts - 1, this.options.random.float()));
+    if (this.options.clock.nowMs() + pauseMs >= deadlineMs || !this.budget.withdraw()) return undefined;
+    return pauseMs;
+  }
+
+  private startUnary(
+    method: MethodRef,
+    input: unknown,
+    options: CallOptions | undefined,
+    deadlineMs: number,
+    settle: Settle,
+  ): void {
+    const current = this.keeper.current;
+    if (current === undefined || !usable(current, method, options)) {
+      const go = () => this.startUnary(method, input, options, deadlineMs, settle);
+      this.park(method, options, deadlineMs, go, (error) => settle.reject(error));
+    } else if (options?.priority === 'bulk') {
+      this.unaryOnStream(current, method, input, options, deadlineMs, settle);
+    } else {
+      current.start(method, input, options, deadlineMs, settle);
+    }
+  }
+
+  private unaryOnStream(
+    main: ClientConnection,
+    method: MethodRef,
+    input: unknown,
+    options: CallOptions | undefined,
+    deadlineMs: number,
+    settle: Settle,
+  ): void {
+    const carrier = this.keeper.bulkConnection(main);
+    const fail = (error: unknown) => settle.reject(RpcError.from(error));
+    if (carrier.state === 'connecting' || carrier.state === 'early') {
+      const go = () => this.unaryOnStream(this.keeper.current ?? main, method, input, options, deadlineMs, settle);
+      this.waiting.add({
+        idempotent: false,
+        patient: true,
+        deadlineMs,
+        signal: watchSignals(options),
+        go,
+        fail,
+        late: () => this.notConnected(),
+      });
+      return;
+    }
+    try {
+      const call = new ClientStreamCall(carrier, method, options, deadlineMs, 'bulk');
+      call.sendOnly(input);
+      call.onlyReply().then((value) => settle.resolve(value), fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  private replies(
+    method: MethodRef,
+    options: CallOptions,
+    send: (call: ClientStreamCall) => void,
+  ): AsyncIterable<unknown> {
+    return new DeferredReplies(async () => {
+      const call = await this.openStream(method, options, this.deadlineOf(options, 0));
+      send(call);
+      return call.replies;
+    });
+  }
+
+  private async upload(method: MethodRef, inputs: Messages, options: CallOptions): Promise<unknown> {
+    const call = await this.openStream(method, options, this.deadlineOf(options, this.options.timeoutMs));
+    void call.sendAll(inputs);
+    return await call.onlyReply();
+  }
+
+  private openStream(method: MethodRef, options: CallOptions, deadlineMs: number): Promise<ClientStreamCall> {
+    return new Promise((resolve, reject) => {
+      const open = () => {
+        const refusal = this.refusal(options, deadlineMs);
+        if (refusal !== undefined) return reject(refusal);
+        const current = this.keeper.current;
+        if (current === undefined || !usable(current, method, options)) {
+          return this.park(method, options, deadlineMs, open, reject);
+        }
+        const carrier = options.priority === 'bulk' ? this.keeper.bulkConnection(current) : current;
+        if (carrier.state === 'connecting')
+          return this.park(method, { ...options, waitForReady: true }, deadlineMs, open, reject);
+        try {
+          resolve(new ClientStreamCall(carrier, method, options, deadlineMs, 'data'));
+        } catch (error) {
+          reject(RpcError.from(error));
+        }
+      };
+      open();
+    });
+  }
+
+  /** There is no connection (for this call): it waits, or fails at once. */
+  private park(
+    method: MethodRef,
+    options: CallOptions | undefined,
+    deadlineMs: number,
+    go: () => void,
+    fail: (error: RpcError) => void,
+  ): void {
+    this.keeper.start();
+    const patient = options?.waitForReady ?? false;
+    if (this.state === 'closed') fail(this.closedError());
+    else if (this.state === 'unavailable' && !patient) fail(this.notConnected());
+    else this.wait(method, options, patient, deadlineMs, go, fail);
+  }
+
+  private wait(
+    method: MethodRef,
+    options: CallOptions | undefined,
+    patient: boolean,
+    deadlineMs: number,
+    go: () => void,
+    fail: (error: RpcError) => void,
+  ): void {
+    this.waiting.add({
+      idempotent: isIdempotent(method, options),
+      patient,
+      deadlineMs,
+      signal: watchSignals(options),
+      go,
+      fail,
+      late: () => this.notConnected('DEADLINE'),
+    });
+  }
+
+  private deadlineOf(options: CallOptions | undefined, defaultMs: number): number {
+    const timeoutMs = options?.timeoutMs ?? defaultMs;
+    const ownMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.options.clock.nowMs() + timeoutMs;
+    return Math.min(ownMs, options?.context?.deadline ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Why a call is not even tried: it is already aborted or late. */
+  private refusal(options: CallOptions, deadlineMs: number): RpcError | undefined {
+    const signal = options.signal?.aborted === true ? options.signal : options.context?.signal;
+    if (signal?.aborted === true) return abortError(signal, false);
+    if (deadlineMs <= this.options.clock.nowMs()) {
+      return RpcError.of('DEADLINE', 'the time for the call had run out before it was sent', { maybeExecuted: false });
+    }
+    return undefined;
+  }
+
+  private notConnected(reason: 'NOT_CONNECTED' | 'DEADLINE' = 'NOT_CONNECTED'): RpcError {
+    const last = this.keeper.lastFailure;
+    const why = last === undefined ? 'the connection is not established yet' : last.message;
+    return RpcError.of(reason, `no connection to ${this.target}: ${why}`, { maybeExecuted: false });
+  }
+
+  private closedError(): RpcError {
+    return RpcError.of('CLOSED', `the channel to ${this.target} is closed`);
+  }
+}
+
+function usable(connection: ClientConnection, method: MethodRef, options: CallOptions | undefined): boolean {
+  return connection.state === 'open' || (connection.state === 'early' && isIdempotent(method, options));
+}
+
+function isIdempotent(method: MethodRef, options: CallOptions | undefined): boolean {
+  return options?.idempotent ?? method.definition.idempotent ?? false;
+}

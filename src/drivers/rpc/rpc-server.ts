@@ -1,0 +1,122 @@
+import { CLOSE_CODES, LIMITS } from '../../base/index.js';
+import type { Clock, Connection, ConnectionHandler, Logger } from '../../ports/index.js';
+import { MethodTable } from './method-table.js';
+import type { CompressionPolicy } from './payload.js';
+import { ServerConnection } from './server-connection.js';
+import { DEFAULT_SERVER_LIMITS, type ServerCounters, type ServerLimits, type ServerOptions } from './server-options.js';
+
+/** Serves methods on accepted connections: give `(connection) => server.accept(connection)` to an endpoint's `listen`. */
+export class RpcServer {
+  readonly identity: ServerOptions['identity'];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: ServerLimits;
+  readonly methods: MethodTable;
+  readonly compression: CompressionPolicy | undefined;
+  readonly bulkPort: () => number | undefined;
+  /** The methods named in the hello: as many as fit. */
+  readonly announcedMethods: readonly string[];
+  readonly counters: ServerCounters = {
+    callsStarted: 0,
+    callsSucceeded: 0,
+    callsFailed: 0,
+    callsCancelled: 0,
+    refusedOverload: 0,
+    refusedDraining: 0,
+    refusedEarlyData: 0,
+    refusedUnknownMethod: 0,
+    refusedUndecodable: 0,
+    violations: 0,
+  };
+  draining = false;
+  private callsInProgress = 0;
+  private readonly open = new Set<ServerConnection>();
+  private idleWaiters: (() => void)[] = [];
+
+  /** @throws FlotillaError `SERVICE_INVALID` when two services define the same method */
+  constructor(options: ServerOptions) {
+    this.identity = options.identity;
+    this.clock = options.clock;
+    this.logger = options.logger;
+    this.limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
+    this.methods = new MethodTable(options.services, options.interceptors ?? []);
+    this.announcedMethods = fitting(this.methods.names);
+    this.bulkPort = options.bulkPort ?? (() => undefined);
+    if (options.compression !== undefined) {
+      this.compression = { algorithm: 'gzip', aboveBytes: Number.POSITIVE_INFINITY, ...options.compression };
+    }
+  }
+
+  /** Calls whose handler has not finished. */
+  get inFlight(): number {
+    return this.callsInProgress;
+  }
+
+  /** `inFlight` as replies carry it. */
+  get load(): number {
+    return Math.min(0xffff, this.callsInProgress);
+  }
+
+  get connectionCount(): number {
+    return this.open.size;
+  }
+
+  accept(connection: Connection): ConnectionHandler {
+    const accepted = new ServerConnection(this, connection);
+    this.open.add(accepted);
+    return accepted;
+  }
+
+  /** From now on new calls are refused with `DRAINING`, and clients are told. */
+  startDraining(): void {
+    if (this.draining) return;
+    this.draining = true;
+    for (const connection of this.open) connection.sayGoingAway();
+  }
+
+  /** Starts draining and waits until no call is in progress, at most `timeoutMs`; resolves to whether that came true. */
+  async drain(options: { readonly timeoutMs: number }): Promise<boolean> {
+    this.startDraining();
+    if (this.callsInProgress > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.clock.setTimer(options.timeoutMs, resolve);
+        this.idleWaiters.push(() => {
+          timer.cancel();
+          resolve();
+        });
+      });
+    }
+    return this.callsInProgress === 0;
+  }
+
+  /** Closes every connection; what is in progress is lost. Drain first. */
+  close(): void {
+    for (const { connection } of [...this.open]) connection.close(CLOSE_CODES.GOING_AWAY, 'the node is shutting down');
+  }
+
+  readonly nowMs = (): number => this.clock.nowMs();
+
+  /** For connections: a call began or ended. */
+  countCall(by: 1 | -1): void {
+    this.callsInProgress += by;
+    if (by === 1) this.counters.callsStarted++;
+    else if (this.callsInProgress === 0 && this.idleWaiters.length > 0) {
+      const waiters = this.idleWaiters;
+      this.idleWaiters = [];
+      for (const wake of waiters) wake();
+    }
+  }
+
+  removeConnection(connection: ServerConnection): void {
+    this.open.delete(connection);
+  }
+}
+
+/** As many names as a hello may carry besides its other fields; methods without a number are called by name. */
+function fitting(names: readonly string[]): string[] {
+  let bytes = 1_024;
+  return names.filter((name) => {
+    bytes += Buffer.byteLength(name) + 3;
+    return bytes < LIMITS.helloBytesMax;
+  });
+}

@@ -1,0 +1,406 @@
+/**
+ * One accepted connection: checks the hello, reads requests from the lanes and stream heads from call streams, runs
+ * handlers and sends what they return. Reference: book, wire protocol.
+ */
+import { CLOSE_CODES, LIMITS, RpcError } from '../../base/index.js';
+import type { CloseReason, Connection, ConnectionHandler, Stream, StreamHandler, Timer } from '../../ports/index.js';
+import {
+  beginFrame,
+  chooseVersion,
+  decodeMessage,
+  encodeMessage,
+  endFrame,
+  FEATURES,
+  FRAME,
+  type FrameFault,
+  type Hello,
+  parseHello,
+  readCallHead,
+  STREAM_KIND,
+  writeEmptyFrame,
+  writePreamble,
+} from '../../wire/index.js';
+import { DeadlineTimer } from './deadline-timer.js';
+import { handlerError } from './handler-error.js';
+import { IncomingStream } from './incoming-stream.js';
+import { type ServedMethod, validated } from './method-table.js';
+import { appendMessage, type CompressionPolicy, compressMessage, readPayload, tooLarge } from './payload.js';
+import type { RpcServer } from './rpc-server.js';
+import { ServerCall } from './server-call.js';
+import { type LaneFrames, ServerLane, writeReplyFrame } from './server-lane.js';
+import { SILENT_STREAM_HANDLER } from './silent-stream-handler.js';
+
+/** A call that a deadline, a cancellation or the end of the connection can stop. */
+export interface StoppableCall {
+  readonly deadlineMs: number;
+  stop(error: RpcError): void;
+}
+
+export class ServerConnection implements ConnectionHandler, LaneFrames {
+  readonly server: RpcServer;
+  readonly connection: Connection;
+  hello: Hello | undefined;
+  private readonly calls = new Map<number, StoppableCall>();
+  private readonly deadlines: DeadlineTimer;
+  private readonly lanes = new Set<ServerLane>();
+  private heldStreams: Stream[] = [];
+  private helloTimer: Timer | undefined;
+  private control: ServerLane | undefined;
+  private inProgress = 0;
+  private closed = false;
+
+  constructor(server: RpcServer, connection: Connection) {
+    this.server = server;
+    this.connection = connection;
+    this.deadlines = new DeadlineTimer(server.clock, (nowMs) => this.expire(nowMs));
+    this.helloTimer = server.clock.setTimer(
+      server.limits.helloTimeoutMs,
+      () => connection.close(CLOSE_CODES.PROTOCOL_VIOLATION, 'no hello came in time'),
+      { unref: true },
+    );
+  }
+
+  // ConnectionHandler
+
+  onOpen(): void {}
+
+  onStream(_connection: Connection, stream: Stream): StreamHandler {
+    // Until the hello has been checked only the control lane is read; the rest stays with the transport.
+    if (this.hello === undefined && stream.id !== CONTROL_STREAM_ID) {
+      stream.pause();
+      this.heldStreams.push(stream);
+    }
+    return new IncomingStream(this, stream);
+  }
+
+  onClosed(_connection: Connection, reason: CloseReason): void {
+    this.closed = true;
+    this.helloTimer?.cancel();
+    this.deadlines.stop();
+    const error = RpcError.of('CONNECTION_LOST', `the caller's connection ended (${reason.message})`);
+    for (const call of [...this.calls.values()]) call.stop(error);
+    this.calls.clear();
+    this.server.removeConnection(this);
+  }
+
+  // Streams
+
+  /** The preamble of an incoming stream says that it is a lane. */
+  openLane(stream: Stream, kind: number): ServerLane | undefined {
+    const isControl = kind === STREAM_KIND.CONTROL_LANE;
+    if (isControl !== (stream.id === CONTROL_STREAM_ID) || this.lanes.size >= LANES_MAX) return undefined;
+    stream.setClass(isControl ? 'control' : 'data');
+    const lane = new ServerLane(stream, this);
+    this.lanes.add(lane);
+    if (isControl) this.control = lane;
+    return lane;
+  }
+
+  violation(what: string): void {
+    if (this.closed) return;
+    this.server.counters.violations++;
+    this.connection.close(CLOSE_CODES.PROTOCOL_VIOLATION, what);
+  }
+
+  // LaneFrames
+
+  onLaneFrame(
+    lane: ServerLane,
+    type: number,
+    flags: number,
+    callId: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    if (this.hello === undefined) return this.onHello(lane, type, bytes, start, end);
+    if (type === FRAME.REQUEST) this.onRequest(lane, flags, callId, bytes, start, end);
+    else if (type === FRAME.CANCEL)
+      this.calls.get(callId)?.stop(RpcError.of('CANCELLED_BY_CALLER', 'the caller cancelled the call'));
+    else if (type === FRAME.HELLO) this.violation('a second hello');
+    // Frame types of later versions that are not ours to answer are skipped.
+    return !this.closed;
+  }
+
+  onLaneFault(fault: FrameFault | 'ended' | 'reset'): void {
+    this.violation(`a lane is ${fault}`);
+  }
+
+  /** Tells the client that no new calls are taken. */
+  sayGoingAway(): void {
+    const lane = this.control;
+    if (lane === undefined || this.hello === undefined) return;
+    writeEmptyFrame(lane.out, FRAME.GOING_AWAY, 0, 0);
+    lane.flush(true);
+  }
+
+  /** Why a call must not start; `undefined` when it may. Counts refusals. */
+  refusal(served: ServedMethod | undefined, name: string | undefined): RpcError | undefined {
+    const { server } = this;
+    if (served === undefined) {
+      server.counters.refusedUnknownMethod++;
+      return RpcError.of(
+        'METHOD_UNKNOWN',
+        `${server.identity.id} serves no method ${name === undefined ? 'of that number' : JSON.stringify(name)}`,
+      );
+    }
+    if (server.draining) {
+      server.counters.refusedDraining++;
+      return RpcError.of('DRAINING', `${server.identity.id} is draining`);
+    }
+    if (server.inFlight >= server.limits.concurrentCallsMax || this.inProgress >= server.limits.connectionCallsMax) {
+      server.counters.refusedOverload++;
+      return RpcError.of('OVERLOADED', `${server.identity.id} has its limit of calls in progress`, {
+        retryAfterMs: server.limits.retryAfterMs,
+      });
+    }
+    if (this.connection.earlyData && served.definition.idempotent !== true) {
+      server.counters.refusedEarlyData++;
+      return RpcError.of('EARLY_DATA_REFUSED', `${served.name} is not idempotent and came in 0-RTT data`);
+    }
+    return undefined;
+  }
+
+  /** A call has started; every `begun` is followed by one `ended`. */
+  begun(callId: number, call: StoppableCall): void {
+    this.count(1);
+    this.watch(callId, call);
+  }
+
+  ended(callId: number, call: StoppableCall): void {
+    this.count(-1);
+    if (this.calls.get(callId) === call) this.calls.delete(callId);
+  }
+
+  /** The compression of replies to this client. */
+  compression(): CompressionPolicy | undefined {
+    const policy = this.server.compression;
+    return policy !== undefined && this.hello?.features.includes(policy.algorithm) ? policy : undefined;
+  }
+
+  // Private: hello
+
+  private onHello(lane: ServerLane, type: number, bytes: Buffer, start: number, end: number): boolean {
+    if (type !== FRAME.HELLO || end - start > LIMITS.helloBytesMax) {
+      this.violation('the first frame is not a hello');
+      return false;
+    }
+    const { peer } = this.connection;
+    let hello: Hello;
+    try {
+      hello = parseHello(decodeMessage(bytes, start, end));
+    } catch (error) {
+      this.violation(RpcError.from(error).message);
+      return false;
+    }
+    const version = chooseVersion(hello.versions);
+    if (version === undefined) {
+      this.connection.close(CLOSE_CODES.VERSION_UNSUPPORTED, 'no common version of the protocol');
+      return false;
+    }
+    if (peer === undefined || peer.id !== hello.id || peer.role !== hello.role) {
+      this.connection.close(CLOSE_CODES.UNAUTHENTICATED, 'the hello names another node than the certificate');
+      return false;
+    }
+    this.hello = hello;
+    this.helloTimer?.cancel();
+    this.answerHello(lane, version, hello);
+    for (const stream of this.heldStreams.splice(0)) stream.resume();
+    return !this.closed;
+  }
+
+  private answerHello(lane: ServerLane, version: number, hello: Hello): void {
+    const { server } = this;
+    const mark = beginFrame(lane.out, FRAME.HELLO_ACK, 0, 0);
+    const bulkPort = server.bulkPort();
+    const ack = {
+      version,
+      features: FEATURES.filter((feature) => hello.features.includes(feature)),
+      id: server.identity.id,
+      role: server.identity.role,
+      messageBytesMax: server.limits.messageBytesMax,
+      draining: server.draining,
+      ...(bulkPort === undefined ? {} : { bulkPort }),
+    };
+    appendMessage(lane.out, encodeMessage({ ...ack, methods: server.announcedMethods }));
+    endFrame(lane.out, mark);
+    lane.flush(true);
+  }
+
+  // Private: unary calls on lanes
+
+  private onRequest(lane: ServerLane, flags: number, callId: number, bytes: Buffer, start: number, end: number): void {
+    const { server } = this;
+    let call: ServerCall;
+    let input: unknown;
+    try {
+      const head = readCallHead(flags, bytes, start, end);
+      const served = server.methods.find(head.methodName, head.methodNumber);
+      const refusal = this.refusal(served, head.methodName);
+      if (refusal !== undefined || served === undefined) throw refusal;
+      if (served.definition.kind !== 'unary') {
+        throw RpcError.of('KIND_MISMATCH', `${served.name} is of kind ${served.definition.kind}, not unary`);
+      }
+      const deadlineMs = head.timeoutMs === 0 ? Number.POSITIVE_INFINITY : server.clock.nowMs() + head.timeoutMs;
+      call = new ServerCall(served, callId, deadlineMs, head.headers, this.connection, server.nowMs);
+      input = readPayload(flags, bytes, head.payloadStart, end, server.limits.messageBytesMax);
+    } catch (thrown) {
+      const error = RpcError.from(thrown);
+      if (error.reason === 'MESSAGE_UNDECODABLE') server.counters.refusedUndecodable++;
+      lane.error(callId, server.load, error, this.inProgress === 0);
+      return;
+    }
+    this.run(lane, call, input);
+  }
+
+  private run(lane: ServerLane, call: ServerCall, input: unknown): void {
+    const { definition, handler } = call.served;
+    this.count(1);
+    let output: unknown;
+    try {
+      const checked = definition.input === undefined ? input : validated(definition.input, input, 'input');
+      output = checked instanceof Promise ? checked.then((value) => handler(value, call)) : handler(checked, call);
+      if (definition.output !== undefined) output = checkOutput(definition.output, output);
+    } catch (error) {
+      this.fail(lane, call, error);
+      return;
+    }
+    if (!isThenable(output)) {
+      this.succeed(lane, call, output);
+      return;
+    }
+    const stoppable = new UnaryStop(this, lane, call);
+    this.watch(call.callId, stoppable);
+    output.then(
+      (value) => {
+        this.forget(call.callId, stoppable);
+        this.succeed(lane, call, value);
+      },
+      (error: unknown) => {
+        this.forget(call.callId, stoppable);
+        this.fail(lane, call, error);
+      },
+    );
+  }
+
+  private succeed(lane: ServerLane, call: ServerCall, output: unknown): void {
+    this.count(-1);
+    if (call.done || this.closed) return;
+    try {
+      const encoded = encodeMessage(output);
+      const size = encoded.end - encoded.start;
+      const bytesMax = this.hello?.messageBytesMax ?? LIMITS.messageBytesDefault;
+      if (size > bytesMax) throw tooLarge(size, bytesMax);
+      const policy = this.compression();
+      const packed =
+        policy !== undefined && size > policy.aboveBytes ? compressMessage(encoded, policy.algorithm) : undefined;
+      const body = packed ?? encoded;
+      const sent = lane.reply(
+        call.callId,
+        this.server.load,
+        body,
+        packed !== undefined,
+        call.replyHeaders,
+        this.inProgress === 0,
+      );
+      if (!sent) this.replyOnStream(call, body, packed !== undefined);
+    } catch (thrown) {
+      const error = RpcError.from(thrown);
+      this.answerError(
+        lane,
+        call,
+        new RpcError(error.code, error.message, { reason: error.reason, maybeExecuted: true, cause: thrown }),
+      );
+      return;
+    }
+    call.done = true;
+    this.server.counters.callsSucceeded++;
+  }
+
+  private replyOnStream(call: ServerCall, body: Parameters<typeof writeReplyFrame>[3], compressed: boolean): void {
+    const stream = this.connection.openStream('bulk', SILENT_STREAM_HANDLER, { unidirectional: true });
+    if (stream === undefined) {
+      throw RpcError.of('STREAM_LIMIT', 'the reply needs a stream of its own and the caller allows no further one');
+    }
+    writePreamble(stream.out, STREAM_KIND.REPLY, 2);
+    writeReplyFrame(stream.out, call.callId, this.server.load, body, compressed, call.replyHeaders);
+    stream.end();
+  }
+
+  private fail(lane: ServerLane, call: ServerCall, thrown: unknown): void {
+    this.count(-1);
+    if (call.done || this.closed) return;
+    this.answerError(lane, call, handlerError(thrown, call.method, this.server.logger));
+  }
+
+  private answerError(lane: ServerLane, call: ServerCall, error: RpcError): void {
+    call.done = true;
+    this.server.counters.callsFailed++;
+    lane.error(call.callId, this.server.load, error, this.inProgress === 0);
+  }
+
+  /** The caller gave the call up, or its time is over: it is answered at once, the handler is told. */
+  stopUnary(lane: ServerLane, call: ServerCall, error: RpcError): void {
+    if (call.done) return;
+    call.abort(error);
+    this.server.counters.callsCancelled++;
+    if (!this.closed) lane.error(call.callId, this.server.load, error, false);
+  }
+
+  // Private: bookkeeping
+
+  private count(by: 1 | -1): void {
+    this.inProgress += by;
+    this.server.countCall(by);
+  }
+
+  private watch(callId: number, call: StoppableCall): void {
+    this.calls.set(callId, call);
+    if (call.deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.atMost(call.deadlineMs, this.server.clock.nowMs());
+  }
+
+  private forget(callId: number, call: StoppableCall): void {
+    if (this.calls.get(callId) === call) this.calls.delete(callId);
+  }
+
+  private expire(nowMs: number): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const call of this.calls.values()) {
+      if (call.deadlineMs <= nowMs) call.stop(RpcError.of('DEADLINE', 'the call’s time ran out at the server'));
+      else if (call.deadlineMs < earliest) earliest = call.deadlineMs;
+    }
+    return earliest;
+  }
+}
+
+/** Stops a unary call that waits for its handler's promise. */
+class UnaryStop implements StoppableCall {
+  readonly deadlineMs: number;
+  private readonly connection: ServerConnection;
+  private readonly lane: ServerLane;
+  private readonly call: ServerCall;
+
+  constructor(connection: ServerConnection, lane: ServerLane, call: ServerCall) {
+    this.connection = connection;
+    this.lane = lane;
+    this.call = call;
+    this.deadlineMs = call.deadlineMs;
+  }
+
+  stop(error: RpcError): void {
+    this.connection.stopUnary(this.lane, this.call, error);
+  }
+}
+
+const CONTROL_STREAM_ID = 0;
+const LANES_MAX = 64;
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+function checkOutput(schema: NonNullable<ServedMethod['definition']['output']>, output: unknown): unknown {
+  return isThenable(output)
+    ? output.then((value) => validated(schema, value, 'output'))
+    : validated(schema, output, 'output');
+}

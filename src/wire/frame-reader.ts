@@ -1,0 +1,112 @@
+import { FRAME_HEADER_BYTES, LENGTH_FIELD_BYTES } from './frame.js';
+
+/** Who takes the frames of a stream. `bytes` is valid only during the call; the body is `bytes[bodyStart, bodyEnd)`. */
+export interface FrameSink {
+  /** Returns false to stop reading: the rest of the data is dropped, the stream is being torn down. */
+  onFrame(type: number, flags: number, callId: number, bytes: Buffer, bodyStart: number, bodyEnd: number): boolean;
+}
+
+export type FrameFault = 'tooLong' | 'tooShort' | 'truncated';
+
+/**
+ * Cuts a stream's bytes into frames. Whole frames are handed on in place; only a frame split over two deliveries is
+ * copied, into a buffer that grows as its bytes really arrive (a peer that announces a long frame and sends nothing
+ * costs nothing).
+ */
+export class FrameReader {
+  private readonly sink: FrameSink;
+  private lengthMax: number;
+  private partial: Buffer | undefined;
+  private partialBytes = 0;
+
+  constructor(sink: FrameSink, lengthMax: number) {
+    this.sink = sink;
+    this.lengthMax = lengthMax;
+  }
+
+  /** Changes the bound on `length` for the frames to come. */
+  setLengthMax(lengthMax: number): void {
+    this.lengthMax = lengthMax;
+  }
+
+  /** Bytes of a frame that has not arrived whole. */
+  get pendingBytes(): number {
+    return this.partialBytes;
+  }
+
+  /** Takes the next bytes of the stream; returns what is wrong with them, if anything. */
+  push(data: Buffer, fin: boolean): FrameFault | undefined {
+    let at = 0;
+    if (this.partialBytes > 0) {
+      const taken = this.complete(data);
+      if (typeof taken === 'string') return taken;
+      if (taken < 0) return undefined;
+      at = taken;
+    }
+    const end = data.length;
+    while (this.partialBytes === 0 && end - at >= LENGTH_FIELD_BYTES) {
+      const length = data.readUInt32BE(at);
+      if (length > this.lengthMax) return 'tooLong';
+      if (length < FRAME_HEADER_BYTES - LENGTH_FIELD_BYTES) return 'tooShort';
+      const next = at + LENGTH_FIELD_BYTES + length;
+      if (next > end) break;
+      if (!this.emit(data, at, next)) return undefined;
+      at = next;
+    }
+    if (at < end) this.keep(data, at);
+    return fin && this.partialBytes > 0 ? 'truncated' : undefined;
+  }
+
+  private emit(data: Buffer, at: number, next: number): boolean {
+    return this.sink.onFrame(
+      data[at + 4] ?? 0,
+      data[at + 5] ?? 0,
+      data.readUInt32BE(at + 6),
+      data,
+      at + FRAME_HEADER_BYTES,
+      next,
+    );
+  }
+
+  /** Adds what the frame in `partial` still lacks; returns the bytes taken, or -1 when reading is to stop. */
+  private complete(data: Buffer): number | FrameFault {
+    let at = 0;
+    if (this.partialBytes < LENGTH_FIELD_BYTES) {
+      at = Math.min(LENGTH_FIELD_BYTES - this.partialBytes, data.length);
+      this.append(data, 0, at);
+      if (this.partialBytes < LENGTH_FIELD_BYTES) return at;
+    }
+    const partial = this.partial as Buffer;
+    const length = partial.readUInt32BE(0);
+    if (length > this.lengthMax) return 'tooLong';
+    if (length < FRAME_HEADER_BYTES - LENGTH_FIELD_BYTES) return 'tooShort';
+    const total = LENGTH_FIELD_BYTES + length;
+    const take = Math.min(total - this.partialBytes, data.length - at);
+    this.append(data, at, at + take, total);
+    at += take;
+    if (this.partialBytes < total) return at;
+    const whole = this.partial as Buffer;
+    this.partial = undefined;
+    this.partialBytes = 0;
+    return this.emit(whole, 0, total) ? at : -1;
+  }
+
+  private keep(data: Buffer, at: number): void {
+    this.append(data, at, data.length);
+  }
+
+  private append(data: Buffer, from: number, to: number, sizeHint = 0): void {
+    const size = to - from;
+    const needed = this.partialBytes + size;
+    let partial = this.partial;
+    if (partial === undefined || partial.length < needed) {
+      const doubled = Math.max(needed, 2 * (partial?.length ?? 256));
+      const grown = Buffer.allocUnsafe(sizeHint > 0 ? Math.max(needed, Math.min(doubled, sizeHint)) : doubled);
+      partial?.copy(grown, 0, 0, this.partialBytes);
+      partial = grown;
+      this.partial = grown;
+    }
+    data.copy(partial, this.partialBytes, from, to);
+    this.partialBytes = needed;
+  }
+}

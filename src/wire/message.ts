@@ -1,0 +1,94 @@
+/**
+ * Messages are MessagePack (msgpackr without its own extensions). A `Uint8Array` travels as bin, `Date` as timestamp,
+ * `undefined` as extension type 0, a safe integer as integer, `bigint` as a 64-bit integer.
+ */
+import { type Options, Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE, Unpackr } from 'msgpackr';
+import { LIMITS, RpcError } from '../base/index.js';
+import { checkMessage, type MessageFault } from './message-guard.js';
+
+/** An encoded message inside the encoder's own buffer: copy it out before anything else is encoded. */
+export interface EncodedMessage {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Options as the implementation has them; its declarations lack `auto`. */
+const OPTIONS = { useRecords: false, mapsAsObjects: true, int64AsType: 'auto' } as unknown as Options;
+const SCRATCH_BYTES = 64 * 1024;
+/** A scratch buffer that grew beyond this is replaced, so that one large message does not stay in memory. */
+const SCRATCH_RETAIN_BYTES = 1024 * 1024;
+const IN_PLACE = REUSE_BUFFER_MODE | RESET_BUFFER_MODE;
+
+/** Encodes into a buffer of its own; results of different encoders do not disturb each other. */
+export class MessageEncoder {
+  // `moreTypes`: without it a Set or Float32Array is written as something else (a Float32Array even as stray bytes);
+  // with it they become extension types, which the receiver's check refuses by name.
+  private readonly packr = new Packr({ ...OPTIONS, moreTypes: true });
+  private readonly result: { bytes: Buffer; start: number; end: number } = { bytes: Buffer.alloc(0), start: 0, end: 0 };
+
+  constructor() {
+    this.packr.useBuffer(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
+  }
+
+  /**
+   * The result is one reused object over the encoder's buffer, valid until the next call.
+   *
+   * @throws RpcError `INPUT_INVALID` when the value has no encoding (a symbol, a cycle)
+   */
+  encode(value: unknown): EncodedMessage {
+    let target: EncodedMessage & Buffer;
+    try {
+      target = this.packr.pack(value, IN_PLACE) as EncodedMessage & Buffer;
+    } catch (error) {
+      this.packr.useBuffer(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
+      throw RpcError.of('INPUT_INVALID', `the message cannot be encoded: ${describe(error)}`, { cause: error });
+    }
+    this.result.bytes = target;
+    this.result.start = target.start;
+    this.result.end = target.end;
+    if (target.length > SCRATCH_RETAIN_BYTES) this.packr.useBuffer(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
+    return this.result;
+  }
+}
+
+const messages = new MessageEncoder();
+const unpackr = new Unpackr({ ...OPTIONS, copyBuffers: true });
+const range = { start: 0, end: 0 };
+
+/** {@link MessageEncoder.encode} of the encoder for payloads. */
+export function encodeMessage(value: unknown): EncodedMessage {
+  return messages.encode(value);
+}
+
+/**
+ * Decodes the message in `bytes[start, end)`; nothing of the result refers to `bytes`.
+ *
+ * @throws RpcError `MESSAGE_UNDECODABLE`
+ */
+export function decodeMessage(bytes: Buffer, start: number, end: number): unknown {
+  const fault = checkMessage(bytes, start, end);
+  if (fault !== undefined)
+    throw RpcError.of('MESSAGE_UNDECODABLE', `the message cannot be decoded: ${FAULT_TEXT[fault]}`);
+  range.start = start;
+  range.end = end;
+  try {
+    return unpackr.unpack(bytes, range);
+  } catch (error) {
+    throw RpcError.of('MESSAGE_UNDECODABLE', `the message cannot be decoded: ${describe(error)}`);
+  }
+}
+
+const FAULT_TEXT: Readonly<Record<MessageFault, string>> = {
+  truncated: 'it ends early',
+  trailing: 'bytes follow its end',
+  tooDeep: `it is nested deeper than ${LIMITS.messageDepthMax}`,
+  tooMany: `it has more than ${LIMITS.messageElementsMax} values`,
+  extension: 'it has an extension type (only dates and undefined may be sent besides JSON types, bytes and bigints)',
+  reserved: 'it has the reserved byte 0xc1',
+  key: 'a map key is neither a string nor an integer',
+};
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
+}
