@@ -1,5 +1,8 @@
+export type { MakePair, TransportPair } from './contract-harness.js';
 export { EventTrace } from './event-trace.js';
 export { fixedLatency, type Latency, longTailLatency, uniformLatency } from './latency.js';
+export { createMemoryNetwork } from './memory-network.js';
+export { openRecorded, RecordingConnection, RecordingStream, write } from './recording-handlers.js';
 export { SimulatedClock, type SimulatedClockOptions } from './simulated-clock.js';
 export {
   type LinkOptions,
@@ -7,4 +10,6 @@ export {
   SimulatedNetwork,
   type SimulatedNetworkOptions,
 } from './simulated-network.js';
+export { testIdentity } from './test-identity.js';
+export { transportContract } from './transport-contract.js';
 export { type ProxyDirection, type ProxyPath, UdpProxy, type UdpProxyOptions } from './udp-proxy.js';

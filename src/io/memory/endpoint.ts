@@ -1,0 +1,167 @@
+import { CLOSE_CODES, FlotillaError, type PeerIdentity, type SocketAddress } from '../../base/index.js';
+import type {
+  Connection,
+  ConnectionHandler,
+  ConnectTarget,
+  Endpoint,
+  EndpointCounters,
+  SessionStore,
+} from '../../ports/index.js';
+import { addressKey } from './address-key.js';
+import { MemoryConnection } from './connection.js';
+import { ClientHandshake, ServerHandshake } from './handshake.js';
+import type { MemoryNetwork } from './network.js';
+import { sessionKey, type Ticket } from './ticket.js';
+
+export interface MemoryEndpointOptions {
+  /** Where it can be reached; port 0 takes a free one. Default 127.0.0.1 and a free port. */
+  readonly address?: SocketAddress;
+  /** What its certificate would say. */
+  readonly identity: PeerIdentity;
+  /** Sessions of earlier connections; pass the same store again to play a restarted client. Default: a new one. */
+  readonly sessions?: SessionStore;
+  /** The 48 bytes that seal tickets; endpoints that share them resume each other's. Default: random. */
+  readonly ticketKey?: Uint8Array;
+}
+
+/** An {@link Endpoint} of a {@link MemoryNetwork}. */
+export class MemoryEndpoint implements Endpoint {
+  readonly address: SocketAddress;
+  readonly identity: PeerIdentity;
+  readonly network: MemoryNetwork;
+  readonly counters: EndpointCounters = emptyCounters();
+  readonly sessions: SessionStore;
+  private ticketKey: string;
+  private acceptHandler: ((connection: Connection) => ConnectionHandler) | undefined;
+  private readonly live = new Set<MemoryConnection>();
+  private closed = false;
+
+  /** Made by {@link MemoryNetwork.createEndpoint}. */
+  constructor(network: MemoryNetwork, address: SocketAddress, options: MemoryEndpointOptions, ticketKey: Uint8Array) {
+    this.network = network;
+    this.address = address;
+    this.identity = options.identity;
+    this.sessions = options.sessions ?? new Map();
+    this.ticketKey = hex(ticketKey);
+  }
+
+  listen(accept: (connection: Connection) => ConnectionHandler): void {
+    this.acceptHandler = accept;
+  }
+
+  connect(target: ConnectTarget, handler: ConnectionHandler): Connection {
+    const connection = new MemoryConnection(this, target.address, true, handler);
+    if (this.closed) {
+      connection.close(CLOSE_CODES.NONE, 'the endpoint is closed');
+      return connection;
+    }
+    const handshake = new ClientHandshake(connection, target, sessionKey(target));
+    connection.handshake = handshake;
+    this.live.add(connection);
+    this.network.defer(() => handshake.start());
+    return connection;
+  }
+
+  /** @throws FlotillaError `OPTION_INVALID` */
+  setTicketKey(key: Uint8Array): void {
+    if (key.length !== TICKET_KEY_BYTES) {
+      throw new FlotillaError('OPTION_INVALID', `ticketKey has ${key.length} bytes: it must be ${TICKET_KEY_BYTES}`);
+    }
+    this.ticketKey = hex(key);
+  }
+
+  connections(): Iterable<Connection> {
+    return this.live;
+  }
+
+  async close(reason = 'the node is shutting down'): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    for (const connection of [...this.live]) connection.close(CLOSE_CODES.GOING_AWAY, reason);
+    this.network.remove(this);
+    await null;
+  }
+
+  /**
+   * What SIGKILL does to a process: its connections are gone without a word, and without a call to its own handlers.
+   * Peers find out by their idle timeout. The address is free again.
+   */
+  vanish(): void {
+    this.closed = true;
+    for (const connection of [...this.live]) connection.vanish();
+    this.network.remove(this);
+  }
+
+  /** A client's hello has arrived; `ticket` is the session it wants to resume. */
+  receiveHello(client: MemoryConnection, ticket: Ticket | undefined, offersEarlyData: boolean): void {
+    if (client.state === 'closed') return;
+    const connection = new MemoryConnection(this, client.local, false, NO_HANDLER);
+    connection.other = client;
+    this.counters.datagramsReceived += 1;
+    if (this.acceptHandler === undefined) {
+      this.counters.connectionsRefused += 1;
+      const message = 'the node does not accept connections';
+      connection.transmit([{ type: 'refused', message, reason: 'CONNECT_FAILED' }]);
+      return;
+    }
+    client.other = connection;
+    this.live.add(connection);
+    const taken = ticket?.key === this.ticketKey ? ticket : undefined;
+    const handshake = new ServerHandshake(connection, taken?.client ?? client.endpoint.identity, offersEarlyData);
+    connection.handshake = handshake;
+    handshake.start(taken, this.ticketKey);
+  }
+
+  /** Asks the listener for a handler; false when there is none any more. */
+  accept(connection: MemoryConnection): boolean {
+    const handler = this.acceptHandler?.(connection);
+    if (handler === undefined) return false;
+    connection.handler = handler;
+    return true;
+  }
+
+  ended(connection: MemoryConnection): void {
+    this.live.delete(connection);
+  }
+
+  /** Connections whose other end is at `remote`. */
+  *connectionsTo(remote: SocketAddress): Iterable<MemoryConnection> {
+    for (const connection of this.live) if (addressKey(connection.remote) === addressKey(remote)) yield connection;
+  }
+}
+
+export const TICKET_KEY_BYTES = 48;
+
+const NO_HANDLER: ConnectionHandler = {
+  onOpen() {},
+  onStream: () => ({ onData() {}, onReset() {}, onStopped() {}, onDrained() {} }),
+  onClosed() {},
+};
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function emptyCounters(): EndpointCounters {
+  return {
+    datagramsReceived: 0,
+    datagramsSent: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    droppedMalformed: 0,
+    droppedSmallInitial: 0,
+    droppedUnknownConnection: 0,
+    droppedAddressMismatch: 0,
+    droppedOverLimit: 0,
+    retriesSent: 0,
+    versionNegotiationsSent: 0,
+    connectionsAccepted: 0,
+    connectionsOpened: 0,
+    connectionsRefused: 0,
+    connectionsClosed: 0,
+    handshakesFull: 0,
+    handshakesResumed: 0,
+    handshakesEarlyData: 0,
+    handshakesFailed: 0,
+  };
+}
