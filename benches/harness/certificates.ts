@@ -5,8 +5,9 @@ import type { TlsMaterial } from '../systems/types.js';
 export class BenchCertificates {
   private readonly ca = DevelopmentCa.ephemeral(1);
 
-  issue(role: 'director' | 'worker' | 'client', id: string): TlsMaterial {
-    const { certPem, keyPem } = this.ca.issue({ role, id, hosts: ['localhost', '127.0.0.1'] });
-    return { ca: this.ca.certPem, cert: certPem, key: keyPem };
+  async issue(role: 'director' | 'worker' | 'client', id: string): Promise<TlsMaterial> {
+    const ca = await this.ca;
+    const { certPem, keyPem } = await ca.issue({ role, id, hosts: ['localhost', '127.0.0.1'] });
+    return { ca: ca.certPem, cert: certPem, key: keyPem };
   }
 }

@@ -140,8 +140,8 @@ function startPair(system: string): Pair {
 
 async function connectAll(pairs: readonly Pair[]): Promise<void> {
   const certificates = new BenchCertificates();
-  const serverTls = certificates.issue('worker', 'bench-server');
-  const clientTls = certificates.issue('client', 'bench-client');
+  const serverTls = await certificates.issue('worker', 'bench-server');
+  const clientTls = await certificates.issue('client', 'bench-client');
   for (const { server, load } of pairs) {
     const { port } = await server.request<BenchServer>('start', serverTls);
     await load.request('connect', { port, tls: clientTls });

@@ -1,10 +1,4 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  type X509Certificate,
-} from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, type X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { FlotillaError, type NodeId, type NodeRole, nodeId } from '../base/index.js';
 import { CERTIFICATE_MODE, KEY_MODE, readIfPresent, replaceFile, writeOnce } from './files.js';
@@ -56,11 +50,15 @@ export class DevelopmentCa {
    *
    * @throws FlotillaError `CERT_INVALID` or `FILE_UNUSABLE`
    */
-  static create(options: { readonly dir: string; readonly days?: number; readonly replace?: boolean }): DevelopmentCa {
+  static async create(options: {
+    readonly dir: string;
+    readonly days?: number;
+    readonly replace?: boolean;
+  }): Promise<DevelopmentCa> {
     const { certFile, keyFile } = caFiles(options.dir);
     const days = options.days ?? CA_DAYS;
     if (options.replace === true) {
-      const fresh = DevelopmentCa.ephemeral(days);
+      const fresh = await DevelopmentCa.ephemeral(days);
       replaceFile(keyFile, fresh.keyPem, KEY_MODE);
       replaceFile(certFile, fresh.certPem, CERTIFICATE_MODE);
       return fresh;
@@ -69,7 +67,8 @@ export class DevelopmentCa {
     if (readIfPresent(certFile) === undefined) {
       // The key decides: a second process, or a run after a crash in between, certifies the key that is there.
       writeOnce(keyFile, newKeyPem(), KEY_MODE);
-      writeOnce(certFile, DevelopmentCa.ephemeral(days, readIfPresent(keyFile)).certPem, CERTIFICATE_MODE);
+      const { certPem } = await DevelopmentCa.ephemeral(days, readIfPresent(keyFile));
+      writeOnce(certFile, certPem, CERTIFICATE_MODE);
     }
     return DevelopmentCa.load(options.dir);
   }
@@ -92,13 +91,13 @@ export class DevelopmentCa {
   }
 
   /** An authority that is in memory only, over a given key or a new one. */
-  static ephemeral(days = CA_DAYS, keyPem = newKeyPem()): DevelopmentCa {
+  static async ephemeral(days = CA_DAYS, keyPem = newKeyPem()): Promise<DevelopmentCa> {
     const key = parseKey(keyPem, 'ca.key');
     const subject = authorityName(key);
     const notBeforeMs = Date.now() - BACKDATE_MS;
     const notAfterMs = Date.now() + days * DAY_MS;
     const template = { subject, key, notBeforeMs, notAfterMs, names: [], authority: true };
-    const certPem = signCertificate(template, { subject, key });
+    const certPem = await signCertificate(template, { subject, key });
     return new DevelopmentCa(certPem, keyPem, key, parseCertificate(certPem, 'ca.crt'));
   }
 
@@ -117,14 +116,14 @@ export class DevelopmentCa {
    *
    * @throws FlotillaError `ID_INVALID`, `OPTION_INVALID`; `CERT_INVALID` when the authority has expired
    */
-  issue(options: IssueOptions): IssuedCertificate {
+  async issue(options: IssueOptions): Promise<IssuedCertificate> {
     const id = certifiableId(options.id);
     const key = options.key ?? parseKey(newKeyPem(), `${id}.key`);
     const latestMs = Math.min(Date.now() + (options.days ?? NODE_DAYS) * DAY_MS, this.notAfterMs);
     if (this.notAfterMs <= Date.now()) {
       throw new FlotillaError('CERT_INVALID', 'the authority has expired; run `flotilla certs init --force`');
     }
-    const certPem = this.sign({
+    const certPem = await this.sign({
       subject: id,
       key,
       notBeforeMs: options.notBefore?.getTime() ?? Date.now() - BACKDATE_MS,
@@ -136,7 +135,7 @@ export class DevelopmentCa {
   }
 
   /** Signs anything: tests make certificates with it that `issue` would not. */
-  sign(template: CertificateTemplate): string {
+  sign(template: CertificateTemplate): Promise<string> {
     return signCertificate(template, { subject: authorityName(this.key), key: this.key });
   }
 }
@@ -172,7 +171,7 @@ function keyToPem(key: KeyObject): string {
 
 /** The same for the same key, so that certificates made anew over it stay interchangeable. */
 function authorityName(key: KeyObject): string {
-  return `Flotilla development CA ${keyIdentifier(createPublicKey(key)).toString('hex', 0, 4)}`;
+  return `Flotilla development CA ${keyIdentifier(key).toString('hex', 0, 4)}`;
 }
 
 function required(file: string, advice: string): string {

@@ -47,20 +47,20 @@ export interface InitializedFile {
  *
  * @throws FlotillaError `CERT_INVALID` when something there cannot be used; `OPTION_INVALID`, `FILE_UNUSABLE`
  */
-export function initCertificates(options: InitCertificatesOptions): InitializedFile[] {
+export async function initCertificates(options: InitCertificatesOptions): Promise<InitializedFile[]> {
   // Everything that can be wrong with the options is found before the first file is written.
   hostNames(options.hosts ?? DEFAULT_HOSTS);
   const nodes = nodesOf(options);
-  const [ca, authorityFiles] = authority(options);
+  const [ca, authorityFiles] = await authority(options);
   const results = [...authorityFiles, denyList(options.dir)];
-  for (const node of nodes) results.push(...initNode(ca, { ...options, ...node }));
+  for (const node of nodes) results.push(...(await initNode(ca, { ...options, ...node })));
   return results;
 }
 
-function authority(options: InitCertificatesOptions): [DevelopmentCa, InitializedFile[]] {
+async function authority(options: InitCertificatesOptions): Promise<[DevelopmentCa, InitializedFile[]]> {
   const { certFile, keyFile } = caFiles(options.dir);
   const before = [certFile, keyFile].map((file) => readIfPresent(file) !== undefined);
-  const ca = DevelopmentCa.create({ dir: options.dir, replace: options.force === true });
+  const ca = await DevelopmentCa.create({ dir: options.dir, replace: options.force === true });
   const near = ca.notAfterMs - Date.now() < RENEW_BEFORE_MS;
   const end = near ? { note: `expires ${dateText(ca.notAfterMs)}; --force makes a new authority` } : {};
   const files = [certFile, keyFile].map((file, index): InitializedFile => {
@@ -70,20 +70,23 @@ function authority(options: InitCertificatesOptions): [DevelopmentCa, Initialize
   return [ca, files];
 }
 
-function initNode(ca: DevelopmentCa, node: InitCertificatesOptions & NodeCertificateOptions): InitializedFile[] {
+async function initNode(
+  ca: DevelopmentCa,
+  node: InitCertificatesOptions & NodeCertificateOptions,
+): Promise<InitializedFile[]> {
   const files = nodeFiles(node.dir, node.id);
   const present = readIfPresent(files.certFile) !== undefined;
   const fresh = { ...node, hosts: node.hosts ?? DEFAULT_HOSTS };
   if (present && node.force === true) {
-    reissue(ca, files, fresh);
+    await reissue(ca, files, fresh);
     return both(files, 'replaced');
   }
-  if (!present && issueOnce(ca, files, fresh)) return both(files, 'created');
+  if (!present && (await issueOnce(ca, files, fresh))) return both(files, 'created');
   const certificate = checkNodeCertificate(files, node.role, node.id, { expired: true });
   const hosts = hostsOf(certificate, node.role);
   const otherHosts = node.hosts !== undefined && !sameHosts(node.hosts, hosts);
   if (node.renew === true && (otherHosts || nearExpiry(certificate))) {
-    renew(ca, files, { ...node, hosts: node.hosts ?? hosts });
+    await renew(ca, files, { ...node, hosts: node.hosts ?? hosts });
     return [
       { file: files.certFile, action: 'renewed' },
       { file: files.keyFile, action: 'kept' },

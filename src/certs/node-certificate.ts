@@ -33,29 +33,33 @@ export interface NodeCertificateOptions {
  * @throws FlotillaError `CERT_MISSING`: no certificate and no authority to issue one; `CERT_INVALID`: it is another
  *   node's, has expired, was signed by another authority or does not fit its key; `ID_INVALID`, `FILE_UNUSABLE`
  */
-export function ensureNodeCertificate(options: NodeCertificateOptions): NodeCertificateFiles {
+export async function ensureNodeCertificate(options: NodeCertificateOptions): Promise<NodeCertificateFiles> {
   const { dir, role } = options;
   const files = nodeFiles(dir, certifiableId(options.id));
   // Whether it is there, not whether this process may read it: a node of another user needs only its own files.
   const issuing = existsSync(caFiles(dir).keyFile);
   if (readIfPresent(files.certFile) === undefined) {
     if (!issuing) throw missing(files.certFile, dir, role, options.id);
-    issueOnce(DevelopmentCa.load(dir), files, options);
+    await issueOnce(DevelopmentCa.load(dir), files, options);
   }
   const certificate = checkNodeCertificate(files, role, options.id, { expired: issuing });
   if (issuing && nearExpiry(certificate)) {
     const hosts = options.hosts ?? hostsOf(certificate, role);
-    renewIfOurs(certificate, files, { ...options, hosts });
+    await renewIfOurs(certificate, files, { ...options, hosts });
   }
   return files;
 }
 
 /** An authority that is not of our making cannot renew; then the certificate serves as long as it is valid. */
-function renewIfOurs(certificate: X509Certificate, files: NodeCertificateFiles, options: NodeCertificateOptions): void {
+async function renewIfOurs(
+  certificate: X509Certificate,
+  files: NodeCertificateFiles,
+  options: NodeCertificateOptions,
+): Promise<void> {
   const expired = Date.parse(certificate.validTo) <= Date.now();
   try {
     const ca = DevelopmentCa.load(options.dir);
-    if (ca.issued(certificate)) renew(ca, files, options);
+    if (ca.issued(certificate)) await renew(ca, files, options);
     else if (expired) throw expiredError(files.certFile, certificate);
   } catch (error) {
     if (expired) throw error;
@@ -76,22 +80,34 @@ export function nodeFiles(dir: string, id: string): NodeCertificateFiles {
  * Issues unless somebody else is faster: the first key file wins, then the first certificate over that key, so key and
  * certificate fit whoever wrote them. Returns whether this call wrote the certificate.
  */
-export function issueOnce(ca: DevelopmentCa, files: NodeCertificateFiles, options: NodeCertificateOptions): boolean {
+export async function issueOnce(
+  ca: DevelopmentCa,
+  files: NodeCertificateFiles,
+  options: NodeCertificateOptions,
+): Promise<boolean> {
   if (readIfPresent(files.certFile) !== undefined) return false;
   writeOnce(files.keyFile, newKeyPem(), KEY_MODE);
-  const { certPem } = ca.issue({ ...options, key: readKey(files.keyFile) });
+  const { certPem } = await ca.issue({ ...options, key: readKey(files.keyFile) });
   return writeOnce(files.certFile, certPem, CERTIFICATE_MODE);
 }
 
 /** A new certificate over the same key in one step: a reader never sees a certificate that does not fit the key. */
-export function renew(ca: DevelopmentCa, files: NodeCertificateFiles, options: NodeCertificateOptions): void {
-  const { certPem } = ca.issue({ ...options, key: readKey(files.keyFile) });
+export async function renew(
+  ca: DevelopmentCa,
+  files: NodeCertificateFiles,
+  options: NodeCertificateOptions,
+): Promise<void> {
+  const { certPem } = await ca.issue({ ...options, key: readKey(files.keyFile) });
   replaceFile(files.certFile, certPem, CERTIFICATE_MODE);
 }
 
 /** A new key and certificate. A node that reloads between the two writes sees a pair that does not fit, and waits. */
-export function reissue(ca: DevelopmentCa, files: NodeCertificateFiles, options: NodeCertificateOptions): void {
-  const { certPem, keyPem } = ca.issue(options);
+export async function reissue(
+  ca: DevelopmentCa,
+  files: NodeCertificateFiles,
+  options: NodeCertificateOptions,
+): Promise<void> {
+  const { certPem, keyPem } = await ca.issue(options);
   replaceFile(files.keyFile, keyPem, KEY_MODE);
   replaceFile(files.certFile, certPem, CERTIFICATE_MODE);
 }

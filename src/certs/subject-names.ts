@@ -1,11 +1,10 @@
-import { Buffer } from 'node:buffer';
 import { isIP } from 'node:net';
 import { FlotillaError, identityUri, type NodeId, type NodeRole, serverNameOf } from '../base/index.js';
 
-/** One subject alternative name, with the bytes that go into the certificate. */
+/** One subject alternative name. */
 export interface SubjectName {
   readonly type: 'dns' | 'uri' | 'ip';
-  readonly bytes: Uint8Array;
+  readonly value: string;
 }
 
 /** What every node certificate carries: its identity URI and the TLS server name of its role, then the hosts. */
@@ -19,9 +18,7 @@ export function nodeNames(role: NodeRole, id: NodeId, hosts: readonly string[]):
  * @throws FlotillaError `OPTION_INVALID` when one is neither.
  */
 export function hostNames(hosts: readonly string[]): SubjectName[] {
-  return normalizeHosts(hosts).map((host) =>
-    isIP(host) === 0 ? dnsName(host) : { type: 'ip', bytes: addressBytes(host) },
-  );
+  return normalizeHosts(hosts).map((host) => (isIP(host) === 0 ? dnsName(host) : { type: 'ip', value: host }));
 }
 
 /** The form in which a certificate lists hosts: lower case, addresses written the shortest way, doubles dropped. */
@@ -50,23 +47,9 @@ function normalizeHost(host: string): string {
 }
 
 function uriName(uri: string): SubjectName {
-  return { type: 'uri', bytes: Buffer.from(uri, 'latin1') };
+  return { type: 'uri', value: uri };
 }
 
 export function dnsName(name: string): SubjectName {
-  return { type: 'dns', bytes: Buffer.from(name, 'latin1') };
-}
-
-/** 4 or 16 bytes of an address literal that `isIP` accepts, in its normal form. */
-function addressBytes(address: string): Uint8Array {
-  if (isIP(address) === 4) return Uint8Array.from(address.split('.').map(Number));
-  const [head = '', tail] = address.split('::');
-  const before = groups(head);
-  const after = groups(tail ?? '');
-  const zeros = new Array<number>(8 - before.length - after.length).fill(0);
-  return Uint8Array.from([...before, ...zeros, ...after].flatMap((group) => [group >>> 8, group & 0xff]));
-}
-
-function groups(text: string): number[] {
-  return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
+  return { type: 'dns', value: name };
 }

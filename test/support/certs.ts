@@ -32,11 +32,11 @@ export interface TestCertificateOptions {
 }
 
 /** The files and the PEM text of a node certificate; the same object for the same options within a process. */
-export function testTls(options: TestCertificateOptions): TestTls {
+export function testTls(options: TestCertificateOptions): Promise<TestTls> {
   const key = JSON.stringify(options);
   const known = issued.get(key);
   if (known !== undefined) return known;
-  const made = store(`${options.id}-${issued.size}`, make(options));
+  const made = makeAndStore(`${options.id}-${issued.size}`, options);
   issued.set(key, made);
   return made;
 }
@@ -52,7 +52,7 @@ export function temporaryDirectory(): string {
   return dir;
 }
 
-function make(options: TestCertificateOptions): { certPem: string; keyPem: string } {
+async function make(options: TestCertificateOptions): Promise<{ certPem: string; keyPem: string }> {
   const { role, id, fault } = options;
   const hosts = options.hosts ?? ['localhost', '127.0.0.1', '::1'];
   const nowMs = Date.now();
@@ -63,7 +63,8 @@ function make(options: TestCertificateOptions): { certPem: string; keyPem: strin
     ...(options.notAfter && { notAfter: options.notAfter }),
   };
   if (fault !== 'no-identity' && fault !== 'wrong-role') {
-    return (fault === 'rogue' ? rogueCa() : trueCa().ca).issue({ role, id, hosts, ...dates });
+    const ca = fault === 'rogue' ? await rogueCa() : (await trueCa()).ca;
+    return ca.issue({ role, id, hosts, ...dates });
   }
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const names = nodeNames(role, nodeId(id), hosts).filter(
@@ -73,34 +74,36 @@ function make(options: TestCertificateOptions): { certPem: string; keyPem: strin
     names.push(dnsName(role === 'worker' ? 'director.flotilla.internal' : 'worker.flotilla.internal'));
   const template = { subject: id, key: privateKey, notBeforeMs: nowMs - HOUR_MS, notAfterMs: nowMs + 24 * HOUR_MS };
   return {
-    certPem: trueCa().ca.sign({ ...template, names, authority: false }),
+    certPem: await (await trueCa()).ca.sign({ ...template, names, authority: false }),
     keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
 }
 
-function store(name: string, issuedPem: { certPem: string; keyPem: string }): TestTls {
-  const { dir } = trueCa();
+async function makeAndStore(name: string, options: TestCertificateOptions): Promise<TestTls> {
+  const [{ dir }, issuedPem] = await Promise.all([trueCa(), make(options)]);
   const files = { caFile: join(dir, 'ca.crt'), certFile: join(dir, `${name}.crt`), keyFile: join(dir, `${name}.key`) };
   writeFileSync(files.certFile, issuedPem.certPem);
   writeFileSync(files.keyFile, issuedPem.keyPem, { mode: 0o600 });
   return { files, pem: { ca: readFileSync(files.caFile, 'utf8'), cert: issuedPem.certPem, key: issuedPem.keyPem } };
 }
 
-function trueCa(): { dir: string; ca: DevelopmentCa } {
-  if (authority === undefined) {
-    const dir = temporaryDirectory();
-    authority = { dir, ca: DevelopmentCa.create({ dir }) };
-  }
+function trueCa(): Promise<{ dir: string; ca: DevelopmentCa }> {
+  authority ??= createAuthority();
   return authority;
 }
 
-function rogueCa(): DevelopmentCa {
+async function createAuthority(): Promise<{ dir: string; ca: DevelopmentCa }> {
+  const dir = temporaryDirectory();
+  return { dir, ca: await DevelopmentCa.create({ dir }) };
+}
+
+function rogueCa(): Promise<DevelopmentCa> {
   rogue ??= DevelopmentCa.ephemeral();
   return rogue;
 }
 
 const HOUR_MS = 3_600_000;
 const temporary: string[] = [];
-const issued = new Map<string, TestTls>();
-let authority: { dir: string; ca: DevelopmentCa } | undefined;
-let rogue: DevelopmentCa | undefined;
+const issued = new Map<string, Promise<TestTls>>();
+let authority: Promise<{ dir: string; ca: DevelopmentCa }> | undefined;
+let rogue: Promise<DevelopmentCa> | undefined;

@@ -58,7 +58,7 @@ export async function loadTlsMaterial(options: TlsOptions, clock: Clock): Promis
     readPem(caFile),
     readPem(certFile),
     readPem(keyFile),
-    denyFile === undefined ? '' : readFile(denyFile, 'utf8').catch(() => ''),
+    denyFile === undefined ? '' : readDenyFile(denyFile),
   ]);
   const denied = new Set(parseDenyLines(deny, denyFile ?? ''));
   return check(ca, cert, key, denied, clock, { ca: caFile, cert: certFile, key: keyFile });
@@ -74,6 +74,17 @@ export function reportReloadFailure(logger: Logger, error: unknown, last: string
   const message = error instanceof Error ? error.message : String(error);
   if (message !== last) logger.error({ error: message }, 'new certificate files cannot be used; the old ones stay');
   return message;
+}
+
+/** Only a file that is not there means an empty list: one that cannot be read might refuse somebody. */
+async function readDenyFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return '';
+    throw new FlotillaError('CERT_INVALID', `${file} cannot be read (${code ?? 'unknown error'})`, { cause });
+  }
 }
 
 async function readPem(file: string): Promise<string> {
@@ -116,7 +127,7 @@ function check(
   if (typeof facts === 'string') throw new FlotillaError('CERT_INVALID', `${names.cert} cannot be used: ${facts}`);
   const trouble = validityTrouble(facts, NONE, clock.wallMs());
   if (trouble !== undefined) {
-    throw new FlotillaError('CERT_INVALID', `${names.cert} ${trouble}: issue it again with \`flotilla certs init\``);
+    throw new FlotillaError('CERT_INVALID', `${names.cert} ${trouble}: issue it again with \`flotilla certs init --renew\``);
   }
   return { ca, cert, key, denied, identity: facts.identity };
 }
@@ -139,7 +150,7 @@ function attempt<T>(name: string, trouble: string, read: () => T): T {
 
 function parseDenyLines(text: string, file: string): string[] {
   return text
-    .split('\n')
+    .split(/\r?\n/)
     .map((line) => line.replace(/#.*$/, '').trim())
     .filter((line) => line !== '')
     .map((line) => parseFingerprint(line, file));

@@ -18,16 +18,16 @@ import {
   silentLogger,
 } from '../../../src/ports/index.js';
 
-export const ca = DevelopmentCa.ephemeral();
-export const rogueCa = DevelopmentCa.ephemeral();
+export const ca = await DevelopmentCa.ephemeral();
+export const rogueCa = await DevelopmentCa.ephemeral();
 
-export function pemFor(
+export async function pemFor(
   role: NodeRole,
   id: string,
   options: { authority?: DevelopmentCa; notBefore?: Date; notAfter?: Date } = {},
-): TlsPem {
+): Promise<TlsPem> {
   const { authority = ca, ...validity } = options;
-  const issued = authority.issue({ role, id, ...validity });
+  const issued = await authority.issue({ role, id, ...validity });
   return { ca: ca.certPem, cert: issued.certPem, key: issued.keyPem };
 }
 
@@ -41,7 +41,7 @@ export async function endpoint(
 ): Promise<QuicEndpoint> {
   const made = await createQuicEndpoint({
     listen: { host: '127.0.0.1', port: 0 },
-    tls: pemFor(role, id),
+    tls: await pemFor(role, id),
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,

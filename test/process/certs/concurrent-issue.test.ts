@@ -9,10 +9,10 @@ import { temporaryDirectory } from '../../support/certs.js';
 const isChild = process.env.FLOTILLA_CERTS_DIR !== undefined;
 
 if (isChild) {
-  process.once('message', () => {
+  process.once('message', async () => {
     const dir = process.env.FLOTILLA_CERTS_DIR ?? '';
-    initCertificates({ dir, directors: 1, workers: 1, clients: 0 });
-    ensureNodeCertificate({ dir, role: 'worker', id: 'w9' });
+    await initCertificates({ dir, directors: 1, workers: 1, clients: 0 });
+    await ensureNodeCertificate({ dir, role: 'worker', id: 'w9' });
     process.disconnect();
   });
   process.send?.('ready');
@@ -28,8 +28,8 @@ if (isChild) {
       for (const child of children) child.send('go');
       for (const exit of exits) expect((await exit)[0]).to.equal(0);
       // Both check that key, certificate and authority fit.
-      for (const id of ['w1', 'w9']) ensureNodeCertificate({ dir, role: 'worker', id });
-      ensureNodeCertificate({ dir, role: 'director', id: 'd1' });
+      for (const id of ['w1', 'w9']) await ensureNodeCertificate({ dir, role: 'worker', id });
+      await ensureNodeCertificate({ dir, role: 'director', id: 'd1' });
       const names = ['ca', 'd1', 'w1', 'w9'].flatMap((name) => [`${name}.crt`, `${name}.key`]);
       expect(readdirSync(dir).sort()).to.deep.equal([...names, 'denied.txt'].sort());
     }).timeout(60_000);

@@ -43,9 +43,9 @@ describe('deny list', () => {
     expect(readDenyList(dir)).to.deep.equal([]);
   });
 
-  it('starts empty after certs init', () => {
+  it('starts empty after certs init', async () => {
     const dir = temporaryDirectory();
-    initCertificates({ dir, directors: 0, workers: 0, clients: 0 });
+    await initCertificates({ dir, directors: 0, workers: 0, clients: 0 });
     expect(readDenyList(dir)).to.deep.equal([]);
   });
 });

@@ -9,15 +9,15 @@ import { dnsName, nodeNames, type SubjectName } from '../../../src/certs/subject
 import { temporaryDirectory, testTls } from '../../support/certs.js';
 
 describe('readCertificate', () => {
-  function identityOf(names: SubjectName[]): unknown {
+  async function identityOf(names: SubjectName[]): Promise<unknown> {
     const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
     const nowMs = Date.now();
     const template = { subject: 'x', key, notBeforeMs: nowMs, notAfterMs: nowMs + 60_000, names, authority: false };
-    return describeCertificate(new X509Certificate(DevelopmentCa.ephemeral().sign(template))).identity;
+    return describeCertificate(new X509Certificate(await (await DevelopmentCa.ephemeral()).sign(template))).identity;
   }
 
-  it('reports identity, validity and the fingerprint that deny lists use', () => {
-    const { files, pem } = testTls({ role: 'worker', id: 'w1' });
+  it('reports identity, validity and the fingerprint that deny lists use', async () => {
+    const { files, pem } = await testTls({ role: 'worker', id: 'w1' });
     const info = readCertificate(files.certFile);
     expect(info.identity).to.deep.equal({ role: 'worker', id: 'w1' });
     expect(info.fingerprint).to.match(/^[0-9a-f]{64}$/);
@@ -27,16 +27,16 @@ describe('readCertificate', () => {
     expect(info.authority).to.equal(false);
   });
 
-  it('takes no identity from a certificate that names two or none', () => {
+  it('takes no identity from a certificate that names two or none', async () => {
     const one = nodeNames('worker', nodeId('w1'), []);
-    expect(identityOf(one)).to.deep.equal({ role: 'worker', id: 'w1' });
-    expect(identityOf([...one, ...nodeNames('director', nodeId('d1'), [])])).to.equal(undefined);
-    expect(identityOf([dnsName('worker.flotilla.internal')])).to.equal(undefined);
+    expect(await identityOf(one)).to.deep.equal({ role: 'worker', id: 'w1' });
+    expect(await identityOf([...one, ...nodeNames('director', nodeId('d1'), [])])).to.equal(undefined);
+    expect(await identityOf([dnsName('worker.flotilla.internal')])).to.equal(undefined);
   });
 
-  it('takes no identity from inside another name (CVE-2021-44532)', () => {
-    expect(identityOf([dnsName('a, URI:flotilla://director/d1')])).to.equal(undefined);
-    expect(identityOf([dnsName('a", URI:flotilla://director/d1, DNS:"b')])).to.equal(undefined);
+  it('takes no identity from inside another name (CVE-2021-44532)', async () => {
+    expect(await identityOf([dnsName('a, URI:flotilla://director/d1')])).to.equal(undefined);
+    expect(await identityOf([dnsName('a", URI:flotilla://director/d1, DNS:"b')])).to.equal(undefined);
   });
 
   it('tells a missing file from one that is no certificate', () => {
@@ -55,18 +55,18 @@ describe('readCertificate', () => {
 });
 
 describe('testTls', () => {
-  it('gives each kind of bad certificate its fault', () => {
-    const bad = (fault: 'expired' | 'not-yet-valid' | 'no-identity' | 'wrong-role') =>
-      readCertificate(testTls({ role: 'worker', id: 'w1', fault }).files.certFile);
-    expect(bad('expired').notAfterMs).to.be.below(Date.now());
-    expect(bad('not-yet-valid').notBeforeMs).to.be.above(Date.now());
-    expect(bad('no-identity').identity).to.equal(undefined);
-    expect(bad('wrong-role').dnsNames).to.deep.equal(['director.flotilla.internal']);
-    const rogue = testTls({ role: 'worker', id: 'w1', fault: 'rogue' });
+  it('gives each kind of bad certificate its fault', async () => {
+    const bad = async (fault: 'expired' | 'not-yet-valid' | 'no-identity' | 'wrong-role') =>
+      readCertificate((await testTls({ role: 'worker', id: 'w1', fault })).files.certFile);
+    expect((await bad('expired')).notAfterMs).to.be.below(Date.now());
+    expect((await bad('not-yet-valid')).notBeforeMs).to.be.above(Date.now());
+    expect((await bad('no-identity')).identity).to.equal(undefined);
+    expect((await bad('wrong-role')).dnsNames).to.deep.equal(['director.flotilla.internal']);
+    const rogue = await testTls({ role: 'worker', id: 'w1', fault: 'rogue' });
     expect(new X509Certificate(rogue.pem.cert).checkIssued(new X509Certificate(rogue.pem.ca))).to.equal(false);
   });
 
-  it('makes each certificate once', () => {
-    expect(testTls({ role: 'worker', id: 'w1' })).to.equal(testTls({ role: 'worker', id: 'w1' }));
+  it('makes each certificate once', async () => {
+    expect(await testTls({ role: 'worker', id: 'w1' })).to.equal(await testTls({ role: 'worker', id: 'w1' }));
   });
 });
