@@ -59,12 +59,12 @@ class FilterParser {
     const key = this.word('a tag name');
     if (this.take('!=')) {
       const value = this.value();
-      return (tags) => valueOf(tags, key) !== value;
+      return (tags) => tagOf(tags, key) !== value;
     }
     if (this.take('=')) {
       this.take('=');
       const value = this.value();
-      return (tags) => valueOf(tags, key) === value;
+      return (tags) => tagOf(tags, key) === value;
     }
     if (this.at === this.text.length || this.text[this.at] === ',') return (tags) => Object.hasOwn(tags, key);
     return this.setTerm(key);
@@ -139,7 +139,7 @@ class FilterParser {
   }
 }
 
-function valueOf(tags: Tags, key: string): string | undefined {
+function tagOf(tags: Tags, key: string): string | undefined {
   return Object.hasOwn(tags, key) ? tags[key] : undefined;
 }
 

@@ -1,0 +1,30 @@
+import type { Clock, Random } from '../ports/index.js';
+import type { BackoffOptions, RetryBudget } from '../rpc/index.js';
+import type { LinkSet } from './link-set.js';
+import type { Router } from './router.js';
+import type { WaitingRoom } from './waiting-room.js';
+import type { WorkerLink } from './worker-link.js';
+
+/** What all calls of a client share. */
+export interface CallEnvironment {
+  readonly router: Router<WorkerLink>;
+  readonly links: LinkSet;
+  readonly waiting: WaitingRoom;
+  readonly budget: RetryBudget;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Default time of a call. */
+  readonly timeoutMs: number;
+  /** Attempts of one call, the first included. */
+  readonly attemptsMax: number;
+  readonly backoff: BackoffOptions;
+  readonly counters: CallCounters;
+  closed: boolean;
+}
+
+export interface CallCounters {
+  /** Attempts after the first. */
+  retries: number;
+  /** Calls that would have been repeated, had there been budget. */
+  retriesDenied: number;
+}

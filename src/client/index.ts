@@ -1,0 +1,43 @@
+export {
+  type Candidate,
+  eligible,
+  type PickContext,
+  STRATEGY_NAMES,
+  type Strategy,
+  type StrategyName,
+  type Usability,
+} from './balance/index.js';
+export type { WorkerResult } from './broadcast.js';
+export type { ClientStats, WorkerStats } from './client-stats.js';
+export { ClusterCaller } from './cluster-caller.js';
+export {
+  ClusterClient,
+  type ClusterClientOptions,
+  connectWorkerRegistry,
+  type DirectoryOptions,
+  openNode,
+  parseDirectors,
+  sessionStoreOf,
+} from './create.js';
+export { type Deferred, deferred } from './deferred.js';
+export { type Filter, parseFilter, type Tags } from './filter.js';
+export type { ChannelTarget, NodeChannel, NodeChannelState, OpenChannel, Settle } from './node-channel.js';
+export { channelOpener, closeSockets, type NodeRuntime } from './node-runtime.js';
+export { optionGroups } from './option-groups.js';
+export { pause } from './pause.js';
+export {
+  type ClusterMember,
+  ClusterService,
+  type ClusterStatus,
+  decodeLeaseReply,
+  INTERNAL_PREFIX,
+  implementNodeService,
+  type LeaseReply,
+  type RegisterRequest,
+  RegistryService,
+  type WatchMessage,
+  type WatchRequest,
+  type WorkerKeyRequest,
+} from './protocol/index.js';
+export { type SelectOptions, WorkerRegistry } from './worker-registry.js';
+export type { WorkerChange } from './worker-table.js';

@@ -1,0 +1,171 @@
+import type { NodeId } from '../base/index.js';
+import type { Clock, Logger, Timer, WorkerRecord } from '../ports/index.js';
+import type { NodeChannel } from './node-channel.js';
+import type { OutlierDetector } from './outlier.js';
+import { WorkerHealth } from './worker-health.js';
+import { WorkerLink } from './worker-link.js';
+import type { WorkerChange, WorkerTable } from './worker-table.js';
+
+export interface LinkSetDependencies {
+  readonly table: WorkerTable;
+  readonly open: (record: WorkerRecord) => NodeChannel;
+  readonly outliers: OutlierDetector;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Connect to a worker when it becomes known, as long as there are no more than this many; 0 connects on first use. */
+  readonly warmMax: number;
+  /** How long a new worker's share of the calls grows. */
+  readonly slowStartMs: number;
+  /** The set or a record has changed. */
+  readonly onLinks: (links: readonly WorkerLink[]) => void;
+  /** A worker has become more usable than it was. */
+  readonly onUsable: () => void;
+}
+
+/**
+ * One link per worker of the table, made and retired as the table changes, plus what has to be done from time to time:
+ * slow start, re-admission after ejection, ageing of reported loads, health probes.
+ */
+export class LinkSet {
+  private readonly deps: LinkSetDependencies;
+  private readonly linksById = new Map<NodeId, WorkerLink>();
+  /** Links of workers that are gone, until their last call has ended. */
+  private readonly retired = new Set<WorkerLink>();
+  private readonly health = new Map<WorkerLink, WorkerHealth>();
+  private readonly stopListening: () => void;
+  private timer: Timer | undefined;
+  private closed = false;
+  private started = false;
+
+  constructor(deps: LinkSetDependencies) {
+    this.deps = deps;
+    this.stopListening = deps.table.onChange((change) => this.take(change));
+    for (const worker of deps.table.list()) this.add(worker);
+    this.arm();
+  }
+
+  /** Workers that become known from now on are new ones, and start slowly. */
+  start(): void {
+    this.started = true;
+  }
+
+  links(): readonly WorkerLink[] {
+    return [...this.linksById.values()];
+  }
+
+  /** Calls in progress, at workers that are gone too. */
+  outstanding(): number {
+    let sum = 0;
+    for (const link of this.linksById.values()) sum += link.outstanding;
+    for (const link of this.retired) sum += link.outstanding;
+    return sum;
+  }
+
+  /** Counts a failure that speaks against the worker, and ejects it when there were too many. */
+  failed(link: WorkerLink): void {
+    const { outliers, clock, logger } = this.deps;
+    if (link.retired || !outliers.failed(link.outlier, this.linksById.size, clock.nowMs())) return;
+    link.refresh();
+    logger.warn({ worker: link.record.id, failures: link.outlier.failures }, 'worker ejected: its calls keep failing');
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.stopListening();
+    this.timer?.cancel();
+    const links = [...this.linksById.values(), ...this.retired];
+    this.linksById.clear();
+    this.retired.clear();
+    for (const link of links) link.retired = true;
+    await Promise.all(links.map((link) => link.channel.close()));
+  }
+
+  private take(change: WorkerChange): void {
+    const { worker } = change;
+    if (change.type === 'added') this.add(worker);
+    else if (change.type === 'removed') this.retire(worker.id, change.cause === 'replaced');
+    else if (sameProcess(worker, change.previous)) this.linksById.get(worker.id)?.update(worker);
+    else {
+      this.retire(worker.id, true);
+      this.add(worker);
+    }
+    this.deps.onLinks(this.links());
+  }
+
+  private add(record: WorkerRecord): void {
+    const { clock, open, onUsable, warmMax } = this.deps;
+    const knownSinceMs = this.started ? clock.nowMs() : Number.NEGATIVE_INFINITY;
+    const link = new WorkerLink(record, open(record), knownSinceMs, onUsable);
+    this.linksById.set(record.id, link);
+    this.health.set(link, new WorkerHealth(link, clock.nowMs()));
+    this.setWeight(link, clock.nowMs());
+    if (this.linksById.size <= warmMax) link.channel.connect();
+  }
+
+  /** @param dead its process is known to be gone: calls in progress there fail now, and are repeated elsewhere */
+  private retire(id: NodeId, dead: boolean): void {
+    const link = this.linksById.get(id);
+    if (link === undefined) return;
+    this.linksById.delete(id);
+    link.retired = true;
+    link.refresh();
+    this.deps.outliers.forget(link.outlier);
+    if (dead || link.outstanding === 0) this.drop(link);
+    else this.retired.add(link);
+  }
+
+  private drop(link: WorkerLink): void {
+    this.retired.delete(link);
+    this.health.delete(link);
+    void link.channel.close();
+  }
+
+  private arm(): void {
+    this.timer = this.deps.clock.setTimer(TICK_MS, () => this.tick(), { unref: true });
+  }
+
+  private tick(): void {
+    if (this.closed) return;
+    const nowMs = this.deps.clock.nowMs();
+    this.deps.table.settle(nowMs);
+    for (const link of this.linksById.values()) this.review(link, nowMs);
+    for (const link of this.retired) this.reviewRetired(link, nowMs);
+    this.arm();
+  }
+
+  private review(link: WorkerLink, nowMs: number): void {
+    this.setWeight(link, nowMs);
+    if (this.deps.outliers.review(link.outlier, nowMs)) link.refresh();
+    if (this.health.get(link)?.review(nowMs) !== 'dead') return;
+    this.deps.logger.warn({ worker: link.record.id }, 'worker does not answer: reconnecting');
+    this.replaceChannel(link);
+  }
+
+  private reviewRetired(link: WorkerLink, nowMs: number): void {
+    const verdict = this.health.get(link)?.review(nowMs);
+    // The director and we agree: neither of us hears of it any more.
+    if (link.outstanding === 0 || link.suspected || verdict === 'dead') this.drop(link);
+  }
+
+  /** Ends the calls of a worker that is silent, and starts over with a new connection. */
+  private replaceChannel(link: WorkerLink): void {
+    const { record } = link;
+    this.retire(record.id, true);
+    this.add(record);
+    this.deps.onLinks(this.links());
+  }
+
+  private setWeight(link: WorkerLink, nowMs: number): void {
+    const { slowStartMs } = this.deps;
+    const age = nowMs - link.knownSinceMs;
+    link.weight = age >= slowStartMs ? 1 : Math.max(WEIGHT_MIN, age / slowStartMs);
+  }
+}
+
+function sameProcess(a: WorkerRecord, b: WorkerRecord): boolean {
+  return a.instance === b.instance && a.address.host === b.address.host && a.address.port === b.address.port;
+}
+
+const TICK_MS = 100;
+/** Share of the calls that a worker gets when it has just appeared. */
+const WEIGHT_MIN = 0.1;

@@ -1,0 +1,14 @@
+export { type ClusterMember, ClusterService, type ClusterStatus } from './cluster-service.js';
+export { INTERNAL_PREFIX, implementNodeService, NodeService } from './node-service.js';
+export {
+  decodeLeaseReply,
+  decodeWatchMessage,
+  type LeaseReply,
+  type RegisterRequest,
+  type RenewRequest,
+  type SetStateRequest,
+  type WatchMessage,
+  type WatchRequest,
+  type WorkerKeyRequest,
+} from './registry-messages.js';
+export { RegistryService } from './registry-service.js';

@@ -1,0 +1,91 @@
+import type { WorkerRecord } from '../ports/index.js';
+import { type Candidate, hash32, type Usability } from './balance/index.js';
+import type { NodeChannel } from './node-channel.js';
+import { newOutlierRecord, type OutlierRecord } from './outlier.js';
+
+/**
+ * A client's view of one instance of a worker: its record, the channel to it and what the balancing strategies ask.
+ * `calls` and the fields of `Candidate` change with every call, so they are plain numbers.
+ */
+export class WorkerLink implements Candidate {
+  record: WorkerRecord;
+  readonly channel: NodeChannel;
+  readonly outlier: OutlierRecord = newOutlierRecord();
+  readonly hash: number;
+  zone: string | undefined;
+  outstanding = 0;
+  othersLoad = 0;
+  weight = 1;
+  usability: Usability = 0;
+  /** Calls that were given to it, for `calls per worker`. */
+  calls = 0;
+  /** Calls that ended with an answer, of whatever kind: the worker lives. */
+  answers = 0;
+  /** It is gone or replaced: it finishes what it has. */
+  retired = false;
+  /** It did not answer a health probe. */
+  suspected = false;
+  /** When it became known, for the slow start; `-Infinity` for those that were there before us. */
+  readonly knownSinceMs: number;
+  private readonly onUsable: () => void;
+
+  /** @param onUsable called when calls that wait for a worker may try again */
+  constructor(record: WorkerRecord, channel: NodeChannel, knownSinceMs: number, onUsable: () => void) {
+    this.record = record;
+    this.channel = channel;
+    this.knownSinceMs = knownSinceMs;
+    this.onUsable = onUsable;
+    this.hash = hash32(record.id);
+    this.zone = zoneOf(record);
+    channel.onState(() => this.refresh());
+    this.refresh();
+  }
+
+  get latencyMs(): number {
+    return this.channel.latencyEwmaMs;
+  }
+
+  update(record: WorkerRecord): void {
+    this.record = record;
+    this.zone = zoneOf(record);
+    this.refresh();
+  }
+
+  /** Call when anything that `usability` depends on has changed. */
+  refresh(): void {
+    const before = this.usability;
+    this.usability = this.currentUsability();
+    if (this.usability > before) this.onUsable();
+  }
+
+  /** A call begins. */
+  began(): void {
+    this.outstanding += 1;
+    this.calls += 1;
+  }
+
+  /** A call got its answer, a result or an error that the worker sent. */
+  answered(): void {
+    this.outstanding -= 1;
+    this.answers += 1;
+    const others = this.channel.peerLoad - this.outstanding;
+    this.othersLoad = Math.max(others, 0);
+  }
+
+  /** A call ended otherwise: cancelled, timed out, lost, never sent. */
+  ended(): void {
+    this.outstanding -= 1;
+  }
+
+  private currentUsability(): Usability {
+    const { state, peerDraining } = this.channel;
+    if (this.retired || this.record.state === 'draining' || peerDraining || state === 'closed') return 0;
+    if (this.outlier.ejectedUntilMs !== 0) return 0;
+    // `idle` is as good as ready: it connects with the first call, and would never get one otherwise.
+    return this.suspected || state === 'connecting' || state === 'unavailable' ? 1 : 2;
+  }
+}
+
+function zoneOf(record: WorkerRecord): string | undefined {
+  return Object.hasOwn(record.tags, 'zone') ? record.tags.zone : undefined;
+}

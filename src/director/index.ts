@@ -1,0 +1,3 @@
+export { Director, type DirectorOptions } from './create.js';
+export { DirectorNode } from './director-node.js';
+export { MemoryRegistryStore, type MemoryRegistryStoreOptions } from './memory-registry-store.js';

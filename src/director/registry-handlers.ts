@@ -1,0 +1,91 @@
+import { RpcError } from '../base/index.js';
+import {
+  type LeaseReply,
+  type RegisterRequest,
+  RegistryService,
+  type WatchMessage,
+  type WorkerKeyRequest,
+} from '../client/index.js';
+import type { Clock, Lease, Logger, RegistryStore, WorkerRegistration } from '../ports/index.js';
+import { type CallContext, type Implementation, implement } from '../rpc/index.js';
+import { watchRegistry } from './registry-watch.js';
+import type { TicketKeys } from './ticket-keys.js';
+
+export interface RegistryHandlersDependencies {
+  readonly store: RegistryStore;
+  readonly ticketKeys: TicketKeys;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  /** How often a watch says something when nothing changes. */
+  readonly heartbeatMs: number;
+  /** Clock time from which every live worker must have registered. */
+  readonly settledAtMs: number;
+  readonly watchers: { count: number };
+  /** Aborted when the director stops serving: watches end, so that clients go elsewhere. */
+  readonly ending: AbortSignal;
+}
+
+/** Serves `flotilla.registry` from a registry store. */
+export function implementRegistry(deps: RegistryHandlersDependencies): Implementation {
+  const { store, clock, logger } = deps;
+  return implement(RegistryService, {
+    register: async (request, context) => {
+      authorize(request, context);
+      const record = await store.register(registrationOf(request, context), lease(deps));
+      logger.info({ worker: record.id, address: record.address, instance: record.instance }, 'worker registered');
+      return leaseReply(deps, request.ticketKeyId);
+    },
+    renew: async (request, context) => {
+      authorize(request, context);
+      await store.renew(request, lease(deps));
+      return leaseReply(deps, request.ticketKeyId);
+    },
+    setState: async (request, context) => {
+      authorize(request, context);
+      await store.setState(request, request.state);
+      logger.info({ worker: request.id, state: request.state }, 'worker changed state');
+      return {};
+    },
+    deregister: async (request, context) => {
+      authorize(request, context);
+      await store.deregister(request);
+      logger.info({ worker: request.id }, 'worker deregistered');
+      return {};
+    },
+    watch: (request, context): AsyncIterable<WatchMessage> => {
+      const settledInMs = Math.max(0, deps.settledAtMs - clock.nowMs());
+      const { heartbeatMs, watchers, ending } = deps;
+      const signal = AbortSignal.any([context.signal, ending]);
+      return watchRegistry({ store, clock, heartbeatMs, settledInMs, watchers, request, signal });
+    },
+  });
+}
+
+/** A worker speaks for itself only, as its certificate says. */
+function authorize({ id }: WorkerKeyRequest, { peer }: CallContext): void {
+  if (peer.role !== 'worker') {
+    throw RpcError.of('FORBIDDEN', `only a worker registers; ${peer.id} is a ${peer.role}`);
+  }
+  if (peer.id !== id) {
+    throw RpcError.of('FORBIDDEN', `the certificate is that of worker ${peer.id}: it cannot speak for ${id}`);
+  }
+}
+
+function registrationOf(request: RegisterRequest, { remote }: CallContext): WorkerRegistration {
+  const { id, instance, address, bulkPort, tags, methods } = request;
+  // A worker that listens on all interfaces is reachable where it came from.
+  const host = WILDCARDS.has(address.host) ? remote.host : address.host;
+  return { id, instance, address: { host, port: address.port }, bulkPort, tags, methods };
+}
+
+function lease({ clock, leaseMs }: RegistryHandlersDependencies): Lease {
+  return { nowMs: clock.nowMs(), durationMs: leaseMs };
+}
+
+function leaseReply({ leaseMs, ticketKeys }: RegistryHandlersDependencies, knownKeyId: string | undefined): LeaseReply {
+  const { current } = ticketKeys;
+  return current.id === knownKeyId ? { leaseMs } : { leaseMs, ticketKey: { id: current.id, key: current.key } };
+}
+
+const WILDCARDS = new Set(['0.0.0.0', '::']);

@@ -1,0 +1,1 @@
+export { Cluster, type LocalClusterOptions } from './cluster.js';

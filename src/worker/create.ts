@@ -1,0 +1,102 @@
+import { parseAddress, type SocketAddress } from '../base/index.js';
+import { channelOpener, openNode, optionGroups, parseDirectors, sessionStoreOf } from '../client/index.js';
+import { type Options, parseWorkerOptions } from '../config/index.js';
+import type { TlsOptions } from '../io/quic/index.js';
+import type { Logger, SessionStore } from '../ports/index.js';
+import type { Implementation, ServerInterceptor } from '../rpc/index.js';
+import { type WorkerDependencies, WorkerNode } from './worker-node.js';
+
+/** How a worker starts. The groups of `Options` may be given too: `{ rpc: { concurrentCallsMax: 100 } }`. */
+export interface WorkerOptions extends Options {
+  /** Must be the id in the certificate; that is the default. */
+  readonly id?: string | undefined;
+  /** Where to listen, `HOST:PORT`; port 0 takes a free one. Default `0.0.0.0:0`. */
+  readonly listen?: string | undefined;
+  /** UDP port for bulk traffic; default a free one. */
+  readonly bulkPort?: number | undefined;
+  /**
+   * Where clients reach it, `HOST:PORT` or `HOST` for the port it listens on. Default: the address it listens on, or,
+   * when that is all interfaces, the address that the director sees.
+   */
+  readonly advertise?: string | undefined;
+  /** The directors to register at, `HOST:PORT` each. */
+  readonly join: string | readonly string[];
+  readonly tls: TlsOptions;
+  /** What filters select it by. `zone` is also what zone preference looks at. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  readonly services: readonly Implementation[];
+  readonly interceptors?: readonly ServerInterceptor[] | undefined;
+  /** Time for the first registration, in milliseconds. Default 30,000; 0 does not wait for it. */
+  readonly registerTimeoutMs?: number | undefined;
+  /** Where TLS sessions with directors are kept: `memory` (default), a file, or a store of your own. */
+  readonly sessions?: string | SessionStore | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/** A worker of a cluster; see {@link WorkerNode} for its methods. */
+export class Worker extends WorkerNode {
+  private constructor(deps: WorkerDependencies) {
+    super(deps);
+  }
+
+  /**
+   * Listens, registers at the first director that can be reached, and keeps registered from then on.
+   *
+   * @throws RpcError `CONNECT_FAILED` when no director took the registration in time, `FORBIDDEN` or `UNAUTHENTICATED`
+   * when one refused; FlotillaError `OPTION_INVALID`, `ID_INVALID`, `ADDRESS_INVALID`, `ADDRESS_IN_USE`,
+   * `CERT_MISSING`, `CERT_INVALID`, `SERVICE_INVALID`
+   */
+  static async start(options: WorkerOptions): Promise<Worker> {
+    const directors = parseDirectors(options.join, 'join');
+    const settings = parseWorkerOptions(optionGroups(options));
+    const runtime = await openNode({
+      role: 'worker',
+      id: options.id,
+      listen: parseAddress(options.listen ?? '0.0.0.0:0'),
+      bulkPort: options.bulkPort ?? 0,
+      tls: options.tls,
+      settings,
+      sessions: sessionStoreOf(options.sessions),
+      ticketKey: undefined,
+      logger: options.logger,
+    });
+    const { rpc, compression, lease, reconnect } = settings;
+    let worker: Worker;
+    try {
+      worker = new Worker({
+        runtime,
+        directors,
+        open: channelOpener(runtime, settings),
+        advertise: advertised(options.advertise, runtime.endpoint.address),
+        tags: options.tags ?? {},
+        services: options.services,
+        interceptors: options.interceptors ?? [],
+        limits: { concurrentCallsMax: rpc.concurrentCallsMax, messageBytesMax: rpc.messageBytesMax },
+        compression: { algorithm: compression.algorithm, aboveBytes: compression.responses },
+        renewRatio: lease.renewRatio,
+        reconnect,
+      });
+    } catch (error) {
+      await Promise.all([runtime.endpoint.close(), runtime.bulkEndpoint?.close()]);
+      throw error;
+    }
+    const timeoutMs = options.registerTimeoutMs ?? REGISTER_TIMEOUT_MS;
+    try {
+      if (timeoutMs > 0) await worker.ready(timeoutMs);
+    } catch (error) {
+      await worker.close();
+      throw error;
+    }
+    return worker;
+  }
+}
+
+function advertised(advertise: string | undefined, bound: SocketAddress): SocketAddress {
+  if (advertise === undefined) return bound;
+  if (/^\[.*\]$|^[^:]*$|^[^[]*:[^[]*:/.test(advertise)) {
+    return { host: advertise.replace(/^\[|\]$/g, ''), port: bound.port };
+  }
+  return parseAddress(advertise);
+}
+
+const REGISTER_TIMEOUT_MS = 30_000;

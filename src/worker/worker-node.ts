@@ -1,0 +1,185 @@
+import type { NodeId, SocketAddress } from '../base/index.js';
+import {
+  closeSockets,
+  INTERNAL_PREFIX,
+  implementNodeService,
+  type NodeRuntime,
+  type OpenChannel,
+  pause,
+} from '../client/index.js';
+import { RpcServer, type ServerCounters, type ServerLimits } from '../drivers/rpc/index.js';
+import type { EndpointCounters, WorkerMethod, WorkerRegistration } from '../ports/index.js';
+import { type BackoffOptions, type Implementation, methodName, type ServerInterceptor } from '../rpc/index.js';
+import { Registration, type RegistrationCounters } from './registration.js';
+
+export interface WorkerDependencies {
+  readonly runtime: NodeRuntime;
+  readonly directors: readonly SocketAddress[];
+  readonly open: OpenChannel;
+  /** Where clients reach it; a wildcard host is replaced by the director with the address it sees. */
+  readonly advertise: SocketAddress;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly services: readonly Implementation[];
+  readonly interceptors: readonly ServerInterceptor[];
+  readonly limits: Partial<ServerLimits>;
+  readonly compression: { readonly algorithm: 'gzip' | 'deflate-raw'; readonly aboveBytes: number };
+  readonly renewRatio: number;
+  readonly reconnect: BackoffOptions;
+}
+
+export interface WorkerCounters {
+  /** Calls whose handler has not finished. */
+  readonly inFlight: number;
+  readonly connections: number;
+  readonly registered: boolean;
+  readonly draining: boolean;
+  readonly server: Readonly<ServerCounters>;
+  readonly registration: Readonly<RegistrationCounters>;
+  readonly endpoint: Readonly<EndpointCounters>;
+}
+
+/** A worker: serves methods, and keeps itself registered at a director. */
+export class WorkerNode implements AsyncDisposable {
+  /** Random for every start, so that a director can tell this process from the one before. */
+  readonly instance: string;
+  private readonly deps: WorkerDependencies;
+  private readonly server: RpcServer;
+  private readonly registration: Registration;
+  private readonly methods: readonly WorkerMethod[];
+  private closing: Promise<void> | undefined;
+
+  /** @throws FlotillaError `SERVICE_INVALID` when two services define the same method */
+  constructor(deps: WorkerDependencies) {
+    this.deps = deps;
+    const { runtime } = deps;
+    const { clock, random, logger, identity, endpoint, bulkEndpoint } = runtime;
+    this.instance = Buffer.from(random.bytes(8)).toString('hex');
+    this.methods = deps.services.flatMap(methodsOf);
+    this.server = new RpcServer({
+      identity,
+      services: [...deps.services, implementNodeService()],
+      clock,
+      random,
+      logger,
+      limits: deps.limits,
+      interceptors: deps.interceptors,
+      bulkPort: () => bulkEndpoint?.address.port,
+      compression: deps.compression,
+    });
+    this.registration = new Registration({
+      directors: deps.directors,
+      open: deps.open,
+      self: () => this.self(),
+      renewRatio: deps.renewRatio,
+      reconnect: deps.reconnect,
+      onTicketKey: (key) => {
+        endpoint.setTicketKey(key);
+        bulkEndpoint?.setTicketKey(key);
+      },
+      clock,
+      random,
+      logger,
+    });
+    endpoint.listen((connection) => this.server.accept(connection));
+    bulkEndpoint?.listen((connection) => this.server.accept(connection));
+    this.registration.start();
+  }
+
+  get id(): NodeId {
+    return this.deps.runtime.identity.id;
+  }
+
+  /** Where it listens, with the real port. */
+  get address(): SocketAddress {
+    return this.deps.runtime.endpoint.address;
+  }
+
+  /** A director holds its registration, as far as the last answer said. */
+  get registered(): boolean {
+    return this.registration.isRegistered;
+  }
+
+  /**
+   * Resolves when a director has taken the registration.
+   *
+   * @throws RpcError `CONNECT_FAILED` after `timeoutMs`; `FORBIDDEN`, `UNAUTHENTICATED` when a director refused
+   */
+  async ready(timeoutMs: number): Promise<void> {
+    await this.registration.first(timeoutMs);
+  }
+
+  /** A picture of the worker at this moment. */
+  stats(): WorkerCounters {
+    return {
+      inFlight: this.server.inFlight,
+      connections: this.server.connectionCount,
+      registered: this.registered,
+      draining: this.server.draining,
+      server: { ...this.server.counters },
+      registration: { ...this.registration.counters },
+      endpoint: { ...this.deps.runtime.endpoint.counters },
+    };
+  }
+
+  /**
+   * Leaves without losing a call: tells the director, refuses new calls with `DRAINING` (clients take them elsewhere),
+   * finishes what it has within `timeoutMs`, deregisters and closes.
+   *
+   * @returns whether all calls had ended
+   */
+  async drain(options: { readonly timeoutMs: number }): Promise<boolean> {
+    await this.registration.drain();
+    const idle = await this.server.drain(options);
+    await this.registration.close();
+    // Clients close a connection once they have their last reply and know that the worker has gone.
+    const { clock } = this.deps.runtime;
+    const endMs = clock.nowMs() + LINGER_MS;
+    while (idle && this.server.connectionCount > 0 && clock.nowMs() < endMs) {
+      await pause(clock, LINGER_POLL_MS, NEVER);
+    }
+    await this.close();
+    return idle;
+  }
+
+  /** Deregisters and closes at once; calls in progress are lost. Idempotent. */
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async shutDown(): Promise<void> {
+    await this.registration.close();
+    this.server.close();
+    await closeSockets(this.deps.runtime, 'the worker is shutting down');
+  }
+
+  private self(): WorkerRegistration {
+    const { runtime, advertise, tags } = this.deps;
+    return {
+      id: this.id,
+      instance: this.instance,
+      address: advertise,
+      bulkPort: runtime.bulkEndpoint?.address.port,
+      tags,
+      methods: this.methods,
+    };
+  }
+}
+
+/** What clients need to know of a service's methods; the framework's own services are not told. */
+function methodsOf({ service }: Implementation): WorkerMethod[] {
+  if (service.name.startsWith(INTERNAL_PREFIX)) return [];
+  return Object.entries(service.methods).map(([name, { kind, idempotent }]) => ({
+    name: methodName(service.name, name),
+    kind,
+    idempotent: idempotent ?? false,
+  }));
+}
+
+const LINGER_MS = 1_000;
+const LINGER_POLL_MS = 10;
+const NEVER = new AbortController().signal;
