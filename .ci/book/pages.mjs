@@ -128,7 +128,7 @@ export function layersGraph(units) {
   const edges = units.flatMap((unit) =>
     directImports(unit, units).map((target) => `  ${nodeOf(unit.name)} --> ${nodeOf(target)}`),
   );
-  const api = '  index["index.ts: the public API"] --> cluster';
+  const api = '  index["index.ts: the public API"] --> local';
   return ['```mermaid', 'graph TD', ...edges, api, '```'].join('\n');
 }
 

@@ -57,13 +57,13 @@ const UNITS = [
   { name: 'worker', imports: [...ROLE_IMPORTS, 'client'], holds: 'Worker: serving, registration, drain' },
   { name: 'director', imports: [...ROLE_IMPORTS, 'client'], holds: 'Director: registry, leases, admission' },
   {
-    name: 'cluster',
+    name: 'local',
     imports: [...ROLE_IMPORTS, 'client', 'worker', 'director'],
     holds: 'Cluster.local: all roles in one process',
   },
   {
     name: 'testing',
-    imports: [...ROLE_IMPORTS, 'io/*', 'client', 'worker', 'director', 'cluster'],
+    imports: [...ROLE_IMPORTS, 'io/*', 'client', 'worker', 'director', 'local'],
     holds: 'simulated clock and network, contract suites; exported as flotilla-rpc/testing',
   },
   { name: 'cli', imports: ['index'], holds: 'the command line, over the public API' },
@@ -71,6 +71,6 @@ const UNITS = [
 ];
 
 /** Roles compose io in one file each. */
-const COMPOSERS = ['client', 'worker', 'director', 'cluster'];
+const COMPOSERS = ['client', 'worker', 'director', 'local'];
 
 module.exports = { UNITS, CORES, COMPOSERS };
