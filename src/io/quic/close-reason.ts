@@ -42,6 +42,22 @@ export function closeReasonOf(error: NativeConnectionError, by: 'local' | 'peer'
   };
 }
 
+/** A close that this node decided, with an application code. */
+export function closedHere(by: CloseReason['by'], code: number, message: string, wasOpen: boolean): CloseReason {
+  return { by, code, message, reason: wasOpen ? 'CONNECTION_LOST' : 'CONNECT_FAILED', wasOpen };
+}
+
+export function certificateRefused(message: string, wasOpen: boolean): CloseReason {
+  return { by: 'local', code: CLOSE_CODES.UNAUTHENTICATED, message, reason: 'UNAUTHENTICATED', wasOpen };
+}
+
+/** The reason as the peer gets it: short enough for one datagram, or the frame would not leave at all. */
+export function peerText(message: string): Buffer {
+  return Buffer.from(message).subarray(0, CLOSE_REASON_BYTES_MAX);
+}
+
+const CLOSE_REASON_BYTES_MAX = 256;
+
 const APPLICATION_REASONS: Partial<Record<number, Reason>> = {
   [CLOSE_CODES.UNAUTHENTICATED]: 'UNAUTHENTICATED',
   [CLOSE_CODES.EXCESSIVE_LOAD]: 'OVERLOADED',

@@ -16,6 +16,8 @@ import type { SessionBook } from './session-book.js';
 /** What a connection needs of its endpoint. */
 export interface ConnectionHost {
   readonly address: SocketAddress;
+  /** The same as quiche reads it: without an IPv6 zone. */
+  readonly nativeAddress: SocketAddress;
   readonly socket: DatagramSocket;
   readonly counters: EndpointCounters;
   readonly clock: Clock;
@@ -30,9 +32,9 @@ export interface ConnectionHost {
   readonly receiveBuffer: Buffer;
   /** Bytes that may leave in one go before the receivers get a turn. */
   readonly burstBytes: number;
-  /** Calls `flush` of the connection once at the end of this turn of the event loop. */
+  /** Calls `runTurn` of the connection once at the end of this turn of the event loop. */
   schedule(connection: QuicConnection): void;
-  /** The kernel's send buffer is full: calls `flush` when it has room again. */
+  /** The kernel's send buffer is full: calls `runTurn` when it has room again. */
   waitForSocket(connection: QuicConnection): void;
   /** The handler of an accepted connection whose certificate has been checked; `undefined`: not listening any more. */
   accept(connection: Connection): ConnectionHandler | undefined;

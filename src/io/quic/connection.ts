@@ -6,22 +6,25 @@ import type {
   ConnectionState,
   ConnectTarget,
   StreamHandler,
-  Timer,
   TrafficClass,
 } from '../../ports/index.js';
-import { closeReasonOf } from './close-reason.js';
+import { ClientSession } from './client-session.js';
+import { certificateRefused, closedHere, closeReasonOf, peerText } from './close-reason.js';
 import type { ConnectionHost } from './connection-host.js';
+import { ConnectionTimer } from './connection-timer.js';
+import { countHandshake } from './counters.js';
 import type { NativeConnection } from './native.js';
-import { sessionKey } from './session-book.js';
-import { QuicStream } from './stream.js';
+import { StoppedStreams } from './stopped-streams.js';
+import { IGNORE, QuicStream } from './stream.js';
 import { StreamReader } from './stream-reader.js';
 import { StreamWriter } from './stream-writer.js';
 
 /**
  * One QUIC connection: pumps a native connection and tells the handler.
  *
- * Three things move it: `receive` (a datagram), `flush` (once per turn of the event loop, or at once for a lone
- * message) and its timer. Each is guarded by the endpoint: whatever throws closes this connection only.
+ * Three things move it: `receive` (a datagram), `runTurn` (once per turn of the event loop) or `push` (at once, for a
+ * lone message), and its timer. The endpoint guards the first two and `push` and the timer guard themselves: whatever
+ * throws closes this connection only.
  */
 export class QuicConnection implements Connection {
   readonly initiator: boolean;
@@ -39,26 +42,27 @@ export class QuicConnection implements Connection {
   native: NativeConnection | undefined;
   /** In the endpoint's list for this turn. */
   scheduled = false;
-  readonly startedMs: number;
-  /** When the last datagram came: what keep-alive goes by. */
-  lastReceivedMs: number;
-  lastKeepAliveMs = 0;
-  /** The handshake is complete (on a server: the client has proved its address and that nothing is a replay). */
+  /** Streams whose reading is paused. */
+  pausedCount = 0;
+  /** The handshake is complete; on a server the client has then proved its address and that nothing is a replay. */
   confirmed = false;
   /** Bytes that may still leave before the peer's address is validated (RFC 9000, section 8.1). */
   private allowance = Number.POSITIVE_INFINITY;
   private readonly target: ConnectTarget | undefined;
+  private readonly session: ClientSession | undefined;
   private readonly recvInfo: { from: SocketAddress; to: SocketAddress };
+  private readonly timer: ConnectionTimer;
+  private readonly stopped = new StoppedStreams();
+  private readonly startedMs: number;
+  private lastReceivedMs: number;
+  private lastKeepAliveMs = 0;
+  private stopScanMs = 0;
   private wasOpen = false;
   private offeredEarlyData = false;
-  private offeredSession = false;
-  private savedSession = false;
   private wantsRead = false;
-  private nextStreamIds = { bidirectional: 0, unidirectional: 2 };
-  private timer: Timer | undefined;
-  private timerForMs = 0;
-  private dueMs = Number.POSITIVE_INFINITY;
-  private stopScanMs = 0;
+  private hasReceived = false;
+  private nextBidirectional: number;
+  private nextUnidirectional: number;
 
   /** @param target on the side that connects */
   constructor(host: ConnectionHost, remote: SocketAddress, target: ConnectTarget | undefined) {
@@ -66,10 +70,13 @@ export class QuicConnection implements Connection {
     this.remote = remote;
     this.target = target;
     this.initiator = target !== undefined;
-    if (!this.initiator) this.nextStreamIds = { bidirectional: 1, unidirectional: 3 };
-    this.recvInfo = { from: remote, to: host.address };
+    this.session = target === undefined ? undefined : new ClientSession(host.sessions, target);
+    this.nextBidirectional = this.initiator ? 0 : 1;
+    this.nextUnidirectional = this.initiator ? 2 : 3;
+    this.recvInfo = { from: remote, to: host.nativeAddress };
     this.startedMs = host.clock.nowMs();
     this.lastReceivedMs = this.startedMs;
+    this.timer = new ConnectionTimer(host.clock, () => this.timerDue());
     this.reader = new StreamReader(this);
     this.writer = new StreamWriter(this, host.scheduler());
   }
@@ -83,9 +90,14 @@ export class QuicConnection implements Connection {
     return !this.confirmed && this.native?.isInEarlyData() === true;
   }
 
-  /** Streams may be opened and written. */
+  /** Streams may be opened, written and read. */
   get usable(): boolean {
     return this.state === 'open' || this.state === 'early';
+  }
+
+  /** Known to the user: not a stranger whose certificate has not been seen yet. */
+  get isListed(): boolean {
+    return this.initiator || this.wasOpen;
   }
 
   rttMs(): number {
@@ -99,36 +111,41 @@ export class QuicConnection implements Connection {
   ): QuicStream | undefined {
     const { native } = this;
     if (native === undefined || !this.usable) return undefined;
-    const kind = options?.unidirectional === true ? 'unidirectional' : 'bidirectional';
-    const left = kind === 'unidirectional' ? native.peerStreamsLeftUni() : native.peerStreamsLeftBidi();
+    const isUnidirectional = options?.unidirectional === true;
+    const left = isUnidirectional ? native.peerStreamsLeftUni() : native.peerStreamsLeftBidi();
     if (left <= 0) return undefined;
-    const stream = new QuicStream(this, this.nextStreamIds[kind], trafficClass, handler);
+    const id = isUnidirectional ? this.nextUnidirectional : this.nextBidirectional;
+    const stream = new QuicStream(this, id, trafficClass, handler);
     this.adopt(native, stream);
-    this.nextStreamIds[kind] += 4;
+    if (isUnidirectional) this.nextUnidirectional += 4;
+    else this.nextBidirectional += 4;
     return stream;
   }
 
   close(code: number, reason: string): void {
-    if (this.state === 'closed') return;
-    this.end({ by: 'local', code, message: reason, reason: 'CLOSED', wasOpen: this.wasOpen }, true, code, reason);
+    this.end({ by: 'local', code, message: reason, reason: 'CLOSED', wasOpen: this.wasOpen });
   }
 
-  /** Ends the connection for a cause of our own that is not the user's wish, such as a refused certificate. */
-  refuse(code: number, reason: CloseReason): void {
-    this.end(reason, true, code, reason.message);
+  /** Ends the connection for a cause of this node that is not its user's wish. */
+  refuse(reason: CloseReason): void {
+    this.end(reason);
   }
 
-  /** The native connection exists: sends the first datagram, or waits for it. */
-  start(native: NativeConnection, remote: SocketAddress): void {
+  /** Something of our own broke, or the connection could not be begun. */
+  fail(message: string): void {
+    this.end(closedHere('transport', CLOSE_CODES.INTERNAL, message, this.wasOpen));
+  }
+
+  /** The native connection exists; the connecting side sends its first datagram. */
+  start(native: NativeConnection, remote: SocketAddress, nativeRemote: SocketAddress): void {
     this.native = native;
     this.remote = remote;
-    this.recvInfo.from = { host: bare(remote.host), port: remote.port };
-    this.recvInfo.to = { host: bare(this.host.address.host), port: this.host.address.port };
-    if (!this.initiator) {
+    this.recvInfo.from = nativeRemote;
+    if (this.session === undefined) {
       this.allowance = 0;
       return;
     }
-    this.resume(native);
+    this.session.offer(native);
     this.host.schedule(this);
   }
 
@@ -145,46 +162,40 @@ export class QuicConnection implements Connection {
     try {
       native.recv(datagram, this.recvInfo);
     } catch {
-      // What was wrong is in localError: quiche has set it and will send it with the next flush.
-      this.nativeFailed(native);
+      this.rejected(native);
       return;
     }
     this.lastReceivedMs = this.host.clock.nowMs();
     if (!this.confirmed) this.handshake(native);
     if (this.usable) {
       if (!this.reader.pump(native)) this.wantsRead = true;
-      if (this.lastReceivedMs - this.stopScanMs > STOP_SCAN_MS) this.scanStopped(native);
+      this.hasReceived = true;
     }
     if (this.state !== 'closed' && native.isDraining()) this.peerClosed(native);
     this.host.schedule(this);
   }
 
-  /** Sends what is waiting, reads what was put off, and sets the timer. */
-  flush(): void {
+  /** The connection's share of a turn of the event loop: reads what was put off, sends what waits, sets the timer. */
+  runTurn(): void {
+    this.reader.turnBegins();
     const { native } = this;
-    if (native === undefined) return;
-    if (this.wantsRead && this.usable) {
-      this.wantsRead = !this.reader.pump(native);
+    if (native !== undefined && this.usable) {
+      if (this.wantsRead) this.wantsRead = !this.reader.pump(native);
+      if (this.hasReceived) this.scan(native);
     }
-    const more = this.send(native);
-    if (this.initiator && this.state === 'connecting') this.offerEarlyData(native);
-    if (more) this.host.schedule(this);
-    this.rearm(native);
+    this.transmit();
   }
 
+  /** Sends within this turn: at its end together with everything else, or at once. */
   requestFlush(now: boolean): void {
-    if (now && this.usable) this.flush();
+    if (now && this.usable) this.push();
     else this.host.schedule(this);
   }
 
+  /** Reads in this turn's end, not within the call: the receive buffer may be in use. */
   requestRead(): void {
     this.wantsRead = true;
     this.host.schedule(this);
-  }
-
-  hasPaused(): boolean {
-    for (const stream of this.streams.values()) if (stream.paused && !stream.remoteDone) return true;
-    return false;
   }
 
   adopt(native: NativeConnection, stream: QuicStream): void {
@@ -196,44 +207,37 @@ export class QuicConnection implements Connection {
   /** Lets a stream go once both directions have ended. */
   retire(stream: QuicStream): void {
     if (!stream.localDone || !stream.remoteDone) return;
-    this.streams.delete(stream.id);
+    if (!this.streams.delete(stream.id)) return;
     this.reader.removed(stream);
   }
 
+  /** STOP_SENDING (0) or RESET_STREAM (1). */
   shutdown(streamId: number, direction: 0 | 1, code: number): void {
     try {
       this.native?.streamShutdown(streamId, direction, code);
     } catch {
       // The stream has ended already: there is nothing to tell the peer.
     }
+    if (direction === 0) this.stopped.add(streamId);
   }
 
-  /** Called about once a second and more often with short timeouts. */
+  /** Called about once a second, more often with short timeouts. */
   housekeep(nowMs: number): void {
     const { native } = this;
     const { options } = this.host;
     if (this.state === 'closed') return;
     if (!this.wasOpen && nowMs - this.startedMs > options.handshakeTimeoutMs) {
-      this.timedOut(`no connection within ${options.handshakeTimeoutMs} ms`);
+      this.end(closedHere('timeout', 0, `no connection within ${options.handshakeTimeoutMs} ms`, false));
       return;
     }
     if (native === undefined || !this.usable) return;
-    this.scanStopped(native);
+    this.scan(native);
+    if (this.stopped.size > 0 && this.stopped.sweep(native)) this.host.schedule(this);
     if (this.initiator) this.keepAlive(native, nowMs);
-    else if (options.connectionAgeMsMax > 0 && nowMs - this.startedMs > options.connectionAgeMsMax * 1.1) {
-      this.refuse(CLOSE_CODES.GOING_AWAY, {
-        by: 'local',
-        code: CLOSE_CODES.GOING_AWAY,
-        message: 'the connection has reached its maximum age',
-        reason: 'CONNECTION_LOST',
-        wasOpen: this.wasOpen,
-      });
+    else if (this.isWornOut(nowMs)) {
+      const message = 'the connection has reached its maximum age or number of streams';
+      this.end(closedHere('local', CLOSE_CODES.GOING_AWAY, message, this.wasOpen));
     }
-  }
-
-  /** Ends it at once without a word to the peer. */
-  fail(message: string): void {
-    this.end(this.local_(CLOSE_CODES.INTERNAL, message, 'transport'), true, CLOSE_CODES.INTERNAL, '');
   }
 
   /** Closes the connection when the peer's certificate has expired or was denied since. */
@@ -242,119 +246,101 @@ export class QuicConnection implements Connection {
     const isDenied = denied.has(this.peer.fingerprint);
     if (!isDenied && wallMs <= this.peer.notAfterMs) return;
     const cause = isDenied ? 'is on the deny list' : 'has expired';
-    this.refuse(CLOSE_CODES.UNAUTHENTICATED, {
-      by: 'local',
-      code: CLOSE_CODES.UNAUTHENTICATED,
-      message: `the certificate of ${this.peer.role} ${this.peer.id} ${cause}`,
-      reason: 'UNAUTHENTICATED',
-      wasOpen: this.wasOpen,
-    });
+    const message = `the certificate of ${this.peer.role} ${this.peer.id} ${cause}`;
+    this.end(certificateRefused(message, this.wasOpen));
   }
 
-  /** The endpoint is gone: no draining. */
+  /** Lets the native connection go without waiting for stragglers. */
   abandon(): void {
-    this.drop();
+    this.timer.cancel();
+    this.native = undefined;
+    this.host.forget(this);
   }
 
-  private local_(code: number, message: string, by: CloseReason['by']): CloseReason {
-    return { by, code, message, reason: this.wasOpen ? 'CONNECTION_LOST' : 'CONNECT_FAILED', wasOpen: this.wasOpen };
+  private push(): void {
+    try {
+      this.transmit();
+    } catch (error) {
+      this.fail(`internal error: ${String(error)}`);
+    }
+  }
+
+  private timerDue(): void {
+    try {
+      this.native?.onTimeout();
+      this.transmit();
+    } catch (error) {
+      this.fail(`internal error: ${String(error)}`);
+    }
   }
 
   private handshake(native: NativeConnection): void {
     if (native.isEstablished()) {
       this.confirmed = true;
       this.allowance = Number.POSITIVE_INFINITY;
-      this.resumed = native.isResumed();
     } else if (this.initiator || !native.isInEarlyData()) return;
-    if (this.state !== 'open') this.open(native);
+    if (this.state === 'connecting' || this.state === 'early') this.open(native);
   }
 
   private open(native: NativeConnection): void {
-    const { host } = this;
+    const { host, target } = this;
     this.resumed = native.isResumed();
-    const check = host.certificates.check(
-      native.peerCertChain()?.[0],
-      this.target ?? {},
-      host.denied,
-      host.clock.wallMs(),
-    );
+    const leaf = native.peerCertChain()?.[0];
+    const check = host.certificates.check(leaf, target ?? {}, host.denied, host.clock.wallMs());
     if (!check.accepted) {
-      this.send(native);
-      this.refuse(CLOSE_CODES.UNAUTHENTICATED, {
-        by: 'local',
-        code: CLOSE_CODES.UNAUTHENTICATED,
-        message: check.why,
-        reason: 'UNAUTHENTICATED',
-        wasOpen: false,
-      });
+      this.end(certificateRefused(check.why, false));
       return;
     }
     this.peer = check.identity;
-    if (!this.initiator) {
+    if (target === undefined) {
       const handler = host.accept(this);
       if (handler === undefined) {
         this.close(CLOSE_CODES.GOING_AWAY, 'this node does not accept connections');
         return;
       }
       this.handler = handler;
-    } else if (this.offeredSession && !this.resumed) host.sessions.delete(this.sessionKey());
+    }
+    this.session?.settled(this.resumed);
     this.state = 'open';
     this.wasOpen = true;
-    countHandshake(host, this.resumed, this.earlyData && this.resumed);
-    if (this.initiator) host.counters.connectionsOpened += 1;
-    else host.counters.connectionsAccepted += 1;
+    countHandshake(host.counters, this.resumed, this.earlyData, this.initiator);
     this.handler.onOpen(this);
-  }
-
-  private resume(native: NativeConnection): void {
-    const key = this.sessionKey();
-    const session = this.host.sessions.find(key);
-    if (session === undefined) return;
-    try {
-      native.setSession(session);
-      this.offeredSession = true;
-    } catch {
-      this.host.sessions.delete(key);
-    }
   }
 
   /** After the first flight: the session allows 0-RTT data, so the user may write before the peer has answered. */
   private offerEarlyData(native: NativeConnection): void {
-    if (!this.offeredSession || this.offeredEarlyData) return;
-    if (!this.host.options.earlyData || this.target?.earlyData === false || !native.isInEarlyData()) return;
+    if (this.session?.offered !== true || !this.host.options.earlyData || this.target?.earlyData === false) return;
+    if (!native.isInEarlyData()) return;
     this.offeredEarlyData = true;
     this.state = 'early';
     this.handler.onOpen(this);
-    if (this.state === 'early') this.send(native);
+    this.send(native);
   }
 
-  private saveSession(native: NativeConnection): void {
-    const session = native.session();
-    if (session === null) return;
-    this.savedSession = true;
-    this.host.sessions.save(this.sessionKey(), session);
+  private transmit(): void {
+    const { native } = this;
+    if (native === undefined) return;
+    if (this.send(native)) this.host.schedule(this);
+    if (this.initiator && this.state === 'connecting') this.offerEarlyData(native);
+    // A stranger's failed handshake is not worth the memory of a draining connection.
+    if (this.state === 'closed' && !this.confirmed && !this.initiator) this.abandon();
+    else this.setTimer(native);
   }
 
-  private sessionKey(): string {
-    const { target } = this;
-    return target === undefined ? '' : sessionKey(target.role, target.address);
-  }
-
-  /** Returns true when there is more to send in a further turn. */
+  /** Hands the streams' bytes to quiche and its datagrams to the socket; true: there is more for a further turn. */
   private send(native: NativeConnection): boolean {
-    let more = false;
-    if (this.usable) more = this.writer.fill(native);
+    const more = this.usable && this.writer.fill(native);
     const { socket, counters, burstBytes } = this.host;
     const { host, port } = this.remote;
     let burst = 0;
     for (;;) {
       if (this.allowance < LIMITS.initialDatagramBytesMin) return false;
       if (burst >= burstBytes) return true;
-      const buffer =
-        this.allowance < socket.sendBuffer.length ? socket.sendBuffer.subarray(0, this.allowance) : socket.sendBuffer;
-      const result = native.send(buffer);
-      if (result === null) return more;
-      const size = result[0];
+      const { sendBuffer } = socket;
+      const room = this.allowance < sendBuffer.length ? sendBuffer.subarray(0, this.allowance) : sendBuffer;
+      const sent = native.send(room);
+      if (sent === null) return more;
+      const size = sent[0];
       burst += size + DATAGRAM_OVERHEAD_BYTES;
       this.allowance -= size;
       counters.datagramsSent += 1;
@@ -366,10 +352,23 @@ export class QuicConnection implements Connection {
     }
   }
 
-  private scanStopped(native: NativeConnection): void {
+  private setTimer(native: NativeConnection): void {
+    const delay = native.timeout();
+    // timeout() is cut to whole milliseconds: one more makes sure that the timer is not early.
+    this.timer.set(delay === null ? undefined : delay + 1);
+    if (delay === null && native.isClosed()) this.nativeClosed(native);
+  }
+
+  /**
+   * Looks for streams that the peer has stopped. In the turn in which STOP_SENDING came its code is certainly still
+   * there; later quiche may have let the stream go. With many streams it waits, 0.2 us each being too much per turn.
+   */
+  private scan(native: NativeConnection): void {
+    if (this.streams.size > STOP_SCAN_STREAMS && this.lastReceivedMs - this.stopScanMs < STOP_SCAN_MS) return;
+    this.hasReceived = false;
     this.stopScanMs = this.lastReceivedMs;
     this.writer.findStopped(native);
-    if (this.initiator && this.confirmed && !this.savedSession) this.saveSession(native);
+    if (this.confirmed) this.session?.keep(native);
   }
 
   private keepAlive(native: NativeConnection, nowMs: number): void {
@@ -380,12 +379,19 @@ export class QuicConnection implements Connection {
     this.host.schedule(this);
   }
 
-  /** quiche rejected what came in: it has closed the connection and its error goes out with the next flush. */
-  private nativeFailed(native: NativeConnection): void {
+  /** Age, or what quiche 0.18 keeps for every stream that ever was (a set of ids) or that it fails to let go. */
+  private isWornOut(nowMs: number): boolean {
+    const { connectionAgeMsMax, streamsMax } = this.host.options;
+    if (connectionAgeMsMax > 0 && nowMs - this.startedMs > connectionAgeMsMax * AGE_GRACE) return true;
+    return this.stopped.stuck > streamsMax / 2 || this.reader.peerStreamsSeen > STREAMS_PER_CONNECTION_MAX;
+  }
+
+  /** quiche refused what came in: it has closed the connection, and its error leaves with the next datagram. */
+  private rejected(native: NativeConnection): void {
     const error = native.localError();
-    if (this.state !== 'closed' && error !== null) this.end(closeReasonOf(error, 'local', this.wasOpen), false, 0, '');
-    // quiche 0.18 aborts the process when it is asked to send a transport error while its write keys are 0-RTT's.
-    if (this.initiator && !this.confirmed && native.isInEarlyData()) this.drop();
+    if (this.state !== 'closed' && error !== null) this.finish(closeReasonOf(error, 'local', this.wasOpen));
+    // quiche 0.18 aborts the process when it has to send a transport error while its write keys are those of 0-RTT.
+    if (this.initiator && !this.confirmed && native.isInEarlyData()) this.abandon();
     else this.host.schedule(this);
   }
 
@@ -393,119 +399,67 @@ export class QuicConnection implements Connection {
     const error = native.peerError();
     const reason =
       error === null
-        ? this.local_(0, 'the connection is draining', 'transport')
+        ? closedHere('transport', 0, 'the connection is draining', this.wasOpen)
         : closeReasonOf(error, 'peer', this.wasOpen);
-    this.end(reason, false, 0, '');
+    this.finish(reason);
   }
-
-  private timedOut(message: string): void {
-    this.end(this.local_(0, message, 'timeout'), true, 0, '');
-  }
-
-  /** The one place where a connection ends for its user. */
-  private end(reason: CloseReason, tellPeer: boolean, code: number, text: string): void {
-    if (this.state === 'closed') return;
-    const { native, handler } = this;
-    if (native !== undefined) {
-      try {
-        if (tellPeer && this.usable) this.send(native);
-        if (this.initiator && this.confirmed) this.saveSession(native);
-        if (tellPeer) native.close(true, code, Buffer.from(text).subarray(0, CLOSE_REASON_BYTES_MAX));
-      } catch (error) {
-        this.host.logger.debug({ error: String(error) }, 'closing a connection');
-      }
-    }
-    this.state = 'closed';
-    this.streams.clear();
-    this.host.counters.connectionsClosed += 1;
-    if (!this.wasOpen) this.host.counters.handshakesFailed += 1;
-    this.host.ended(this);
-    if (native === undefined) this.drop();
-    else this.host.schedule(this);
-    this.handler = NO_HANDLER;
-    queueMicrotask(() => handler.onClosed(this, reason));
-  }
-
-  private drop(): void {
-    this.timer?.cancel();
-    this.timer = undefined;
-    this.native = undefined;
-    this.host.forget(this);
-  }
-
-  private rearm(native: NativeConnection): void {
-    const delay = native.timeout();
-    if (delay === null) {
-      this.dueMs = Number.POSITIVE_INFINITY;
-      if (native.isClosed()) this.nativeClosed(native);
-      return;
-    }
-    const { clock } = this.host;
-    // timeout() is cut to whole milliseconds: one more makes sure that the timer is not early.
-    this.dueMs = clock.nowMs() + delay + 1;
-    if (this.timer !== undefined) {
-      if (this.dueMs >= this.timerForMs - 1) return;
-      this.timer.cancel();
-    }
-    this.arm(delay + 1);
-  }
-
-  private arm(delayMs: number): void {
-    this.timerForMs = this.host.clock.nowMs() + delayMs;
-    this.timer = this.host.clock.setTimer(delayMs, this.fired, { unref: true });
-  }
-
-  private readonly fired = (): void => {
-    this.timer = undefined;
-    const { native } = this;
-    if (native === undefined || this.dueMs === Number.POSITIVE_INFINITY) return;
-    const left = this.dueMs - this.host.clock.nowMs();
-    if (left > 0.5) {
-      this.arm(left);
-      return;
-    }
-    try {
-      native.onTimeout();
-      this.flush();
-    } catch (error) {
-      this.fail(`internal error: ${String(error)}`);
-    }
-  };
 
   private nativeClosed(native: NativeConnection): void {
     if (this.state !== 'closed') {
       const error = native.localError() ?? native.peerError();
-      if (native.isTimedOut()) {
-        const silence = `nothing heard from the peer for ${this.host.options.idleTimeoutMs} ms`;
-        this.end(this.local_(0, silence, 'timeout'), false, 0, '');
-      } else if (error !== null) this.end(closeReasonOf(error, 'local', this.wasOpen), false, 0, '');
-      else this.end(this.local_(0, 'the connection ended without a word', 'transport'), false, 0, '');
+      const silence = `nothing heard from the peer for ${this.host.options.idleTimeoutMs} ms`;
+      if (native.isTimedOut()) this.finish(closedHere('timeout', 0, silence, this.wasOpen));
+      else if (error !== null) this.finish(closeReasonOf(error, 'local', this.wasOpen));
+      else this.finish(closedHere('transport', 0, 'the connection ended without a word', this.wasOpen));
     }
-    this.drop();
+    this.abandon();
+  }
+
+  /** Tells the peer, after what was written before, and then the user. */
+  private end(reason: CloseReason): void {
+    if (this.state === 'closed') return;
+    const { native } = this;
+    if (native !== undefined) {
+      // Also before the handshake is done: the peer should have our part of it, to be able to read the close.
+      this.guarded(() => this.send(native));
+      this.guarded(() => native.close(true, reason.code, peerText(reason.message)));
+    }
+    this.finish(reason);
+  }
+
+  /** The one place where a connection ends for its user. */
+  private finish(reason: CloseReason): void {
+    if (this.state === 'closed') return;
+    const { native, handler, host } = this;
+    this.state = 'closed';
+    if (reason.reason === 'UNAUTHENTICATED') this.session?.forget();
+    else if (native !== undefined && this.confirmed) this.guarded(() => this.session?.keepLatest(native));
+    for (const stream of this.streams.values()) stream.connectionEnded();
+    this.streams.clear();
+    if (this.wasOpen) host.counters.connectionsClosed += 1;
+    else host.counters.handshakesFailed += 1;
+    host.ended(this);
+    if (native === undefined) this.abandon();
+    else host.schedule(this);
+    this.handler = NO_HANDLER;
+    queueMicrotask(() => this.guarded(() => handler.onClosed(this, reason)));
+  }
+
+  private guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.host.logger.error({ error: error instanceof Error ? error.stack : String(error) }, 'closing a connection');
+    }
   }
 }
 
-function countHandshake(host: ConnectionHost, resumed: boolean, early: boolean): void {
-  if (resumed) host.counters.handshakesResumed += 1;
-  else host.counters.handshakesFull += 1;
-  if (early) host.counters.handshakesEarlyData += 1;
-}
+const NO_HANDLER: ConnectionHandler = { onOpen() {}, onStream: () => IGNORE, onClosed() {} };
 
-/** The address without a zone, which quiche cannot read. */
-function bare(host: string): string {
-  const at = host.indexOf('%');
-  return at < 0 ? host : host.slice(0, at);
-}
-
-const NO_HANDLER: ConnectionHandler = {
-  onOpen() {},
-  onStream: () => ({ onData() {}, onReset() {}, onStopped() {}, onDrained() {} }),
-  onClosed() {},
-};
-
-/** Looking for stopped streams costs 0.2 us per stream: not with every datagram. */
+const STOP_SCAN_STREAMS = 32;
 const STOP_SCAN_MS = 10;
 /** What the kernel charges a small datagram in the receiver's buffer beyond its payload, about. */
 const DATAGRAM_OVERHEAD_BYTES = 1_024;
-/** The frame has to fit one datagram, or it does not leave at all. */
-const CLOSE_REASON_BYTES_MAX = 256;
+const AGE_GRACE = 1.1;
+/** quiche 0.18 remembers the id of every stream: about 20 MiB at this number. */
+const STREAMS_PER_CONNECTION_MAX = 1_048_576;

@@ -1,12 +1,13 @@
 import { FlotillaError, type SocketAddress } from '../../base/index.js';
 import type { Clock, Logger, Random, SendSchedulerFactory, SessionStore } from '../../ports/index.js';
 import { DatagramSocket } from './datagram-socket.js';
-import { QuicEndpoint } from './endpoint.js';
+import { QuicEndpoint, TICKET_KEY_BYTES } from './endpoint.js';
 import { loadNative } from './native.js';
 import { resolveTransportOptions, type TransportOptions } from './options.js';
 import { SessionBook } from './session-book.js';
 import { createMemorySessionStore } from './session-store.js';
-import { loadTlsMaterial, type TlsOptions } from './tls-source.js';
+import { TlsKeeper } from './tls-keeper.js';
+import type { TlsOptions } from './tls-source.js';
 
 export interface QuicEndpointOptions {
   /** Where to bind; port 0 takes a free one. `0.0.0.0` or `::` (which takes IPv4 as well) bind all interfaces. */
@@ -31,36 +32,18 @@ export interface QuicEndpointOptions {
  * `OPTION_INVALID`
  */
 export async function createQuicEndpoint(options: QuicEndpointOptions): Promise<QuicEndpoint> {
+  const { clock, random, logger, scheduler } = options;
   const transport = resolveTransportOptions(options.transport);
-  const ticketKey = options.ticketKey ?? options.random.bytes(TICKET_KEY_BYTES);
+  const ticketKey = options.ticketKey ?? random.bytes(TICKET_KEY_BYTES);
   if (ticketKey.length !== TICKET_KEY_BYTES) {
     throw new FlotillaError(
       'OPTION_INVALID',
-      `ticketKey has ${ticketKey.length} bytes: it must be ${TICKET_KEY_BYTES}`,
+      `ticketKey has ${ticketKey.length} bytes: it must have ${TICKET_KEY_BYTES}`,
     );
   }
   const quiche = await loadNative();
-  const material = await loadTlsMaterial(options.tls, options.clock);
+  const tls = await TlsKeeper.load(quiche, transport, options.tls, clock, logger, ticketKey);
   const socket = await DatagramSocket.bind(options.listen, transport.socketBufferBytes);
-  try {
-    return new QuicEndpoint({
-      quiche,
-      socket,
-      options: transport,
-      tls: options.tls,
-      material,
-      ticketKey,
-      sessions: new SessionBook(options.sessions ?? createMemorySessionStore(), material.identity.fingerprint),
-      scheduler: options.scheduler,
-      clock: options.clock,
-      random: options.random,
-      logger: options.logger,
-    });
-  } catch (cause) {
-    await socket.close();
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new FlotillaError('CERT_INVALID', `the certificates cannot be used by BoringSSL: ${detail}`, { cause });
-  }
+  const sessions = new SessionBook(options.sessions ?? createMemorySessionStore(), tls.identity.fingerprint);
+  return new QuicEndpoint({ quiche, socket, options: transport, tls, sessions, scheduler, clock, random, logger });
 }
-
-const TICKET_KEY_BYTES = 48;

@@ -82,7 +82,7 @@ export class DatagramSocket {
   /** The literal of `host` that this socket can send to. */
   async resolve(host: string): Promise<string> {
     const direct = this.literal(host);
-    return direct ?? this.mapped(await resolveHost(host, this.family === 4 ? 4 : this.onlyIpv6() ? 6 : 0));
+    return direct ?? this.mapped(await resolveHost(host, this.wantedFamily()));
   }
 
   /** The same without the resolver: `undefined` when `host` is a name. */
@@ -96,6 +96,11 @@ export class DatagramSocket {
 
   unref(): void {
     this.socket.unref();
+  }
+
+  private wantedFamily(): 0 | 4 | 6 {
+    if (this.family === 4) return 4;
+    return this.onlyIpv6() ? 6 : 0;
   }
 
   private onlyIpv6(): boolean {

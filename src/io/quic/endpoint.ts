@@ -11,25 +11,24 @@ import type {
   SendSchedulerFactory,
   Timer,
 } from '../../ports/index.js';
-import { Acceptor } from './acceptor.js';
+import { Acceptor, type Admission } from './acceptor.js';
 import { QuicConnection } from './connection.js';
 import type { ConnectionHost } from './connection-host.js';
+import { newCounters } from './counters.js';
 import type { DatagramSocket, SocketBuffers } from './datagram-socket.js';
 import { parseLongHeader } from './long-header.js';
 import type { Quiche } from './native.js';
 import type { ResolvedTransportOptions } from './options.js';
 import { PeerCertificates } from './peer-certificate.js';
-import { QuicConfigs } from './quic-config.js';
 import type { SessionBook } from './session-book.js';
-import { loadTlsMaterial, reportReloadFailure, sameMaterial, type TlsMaterial, type TlsOptions } from './tls-source.js';
+import type { TlsKeeper } from './tls-keeper.js';
+import { TurnQueue } from './turn-queue.js';
 
 export interface EndpointParts {
   readonly quiche: Quiche;
   readonly socket: DatagramSocket;
   readonly options: ResolvedTransportOptions;
-  readonly tls: TlsOptions;
-  readonly material: TlsMaterial;
-  readonly ticketKey: Uint8Array;
+  readonly tls: TlsKeeper;
   readonly sessions: SessionBook;
   readonly scheduler: SendSchedulerFactory;
   readonly clock: Clock;
@@ -37,37 +36,30 @@ export interface EndpointParts {
   readonly logger: Logger;
 }
 
-/** The production {@link Endpoint}: connections of both directions on one UDP socket. */
+/** The production {@link Endpoint}: connections of both directions on one UDP socket. Made by `createQuicEndpoint`. */
 export class QuicEndpoint implements Endpoint, ConnectionHost {
   readonly address: SocketAddress;
+  readonly nativeAddress: SocketAddress;
   readonly socket: DatagramSocket;
-  readonly clock: Clock;
-  readonly logger: Logger;
   readonly options: ResolvedTransportOptions;
   readonly sessions: SessionBook;
   readonly scheduler: SendSchedulerFactory;
+  readonly clock: Clock;
+  readonly logger: Logger;
   readonly certificates = new PeerCertificates();
-  readonly counters: EndpointCounters = emptyCounters();
+  readonly counters: EndpointCounters = newCounters();
   readonly receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BUFFER_BYTES);
   readonly burstBytes: number;
-  denied: ReadonlySet<string>;
   private readonly quiche: Quiche;
   private readonly random: Random;
-  private readonly tls: TlsOptions;
+  private readonly tls: TlsKeeper;
   private readonly acceptor: Acceptor;
-  private material: TlsMaterial;
-  private configs: QuicConfigs;
-  private ticketKey: Uint8Array;
-  private acceptHandler: ((connection: Connection) => ConnectionHandler) | undefined;
-  /** By connection id (20 bytes as latin1). An accepted connection has two while its handshake lasts. */
+  private readonly turns: TurnQueue;
+  private readonly timers = new Set<Timer>();
+  /** By connection id (20 bytes as latin1). An accepted connection has two: ours, and the one its client made up. */
   private readonly routes = new Map<string, QuicConnection>();
   private readonly live = new Set<QuicConnection>();
-  private turn: QuicConnection[] = [];
-  private nextTurn: QuicConnection[] = [];
-  private turnScheduled = false;
-  private blocked: QuicConnection[] = [];
-  private readonly timers = new Set<Timer>();
-  private reloadFailure: string | undefined;
+  private acceptHandler: ((connection: Connection) => ConnectionHandler) | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(parts: EndpointParts) {
@@ -75,35 +67,32 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
     this.socket = parts.socket;
     this.options = parts.options;
     this.tls = parts.tls;
-    this.material = parts.material;
-    this.denied = parts.material.denied;
-    this.ticketKey = parts.ticketKey;
     this.sessions = parts.sessions;
     this.scheduler = parts.scheduler;
     this.clock = parts.clock;
     this.random = parts.random;
     this.logger = parts.logger;
     this.address = parts.socket.address;
+    this.nativeAddress = withoutZone(this.address);
     this.burstBytes = Math.min(Math.max(this.socket.buffers.receiveBytes >>> 2, BURST_BYTES_MIN), BURST_BYTES_MAX);
-    this.configs = new QuicConfigs(this.quiche, this.options, this.material, this.ticketKey);
+    this.turns = new TurnQueue(this.clock, this.runTurn, () => this.socket.isBlocked());
     this.acceptor = new Acceptor(this.quiche, this.socket, this.options, this.counters, this.random, this.clock);
     this.socket.onDatagram(this.onDatagram, (error) => this.logger.warn({ error: error.message }, 'UDP socket error'));
-    const { idleTimeoutMs, keepAliveMs, handshakeTimeoutMs, certificateCheckMs } = this.options;
-    const beat = Math.min(idleTimeoutMs, keepAliveMs === 0 ? idleTimeoutMs : keepAliveMs, handshakeTimeoutMs) / 4;
-    this.every(Math.max(10, Math.min(1_000, beat)), () => this.housekeep());
-    this.every(certificateCheckMs, () => this.checkCertificates());
-    const reloadMs = parts.tls.reloadIntervalMs ?? DEFAULT_RELOAD_MS;
-    if (reloadMs > 0 && 'caFile' in parts.tls) this.every(reloadMs, () => void this.reloadTls());
+    this.startTimers();
   }
 
   /** Who this node is, by its own certificate. */
   get identity(): PeerIdentity {
-    return this.material.identity;
+    return this.tls.identity;
   }
 
   /** What the kernel gave of `socketBufferBytes`. */
   get socketBuffers(): SocketBuffers {
     return this.socket.buffers;
+  }
+
+  get denied(): ReadonlySet<string> {
+    return this.tls.denied;
   }
 
   listen(accept: (connection: Connection) => ConnectionHandler): void {
@@ -114,34 +103,21 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
     const connection = new QuicConnection(this, target.address, target);
     connection.handler = handler;
     this.live.add(connection);
-    if (this.closing !== undefined) {
-      connection.close(CLOSE_CODES.NONE, 'the endpoint is closed');
-      return connection;
-    }
-    if (this.live.size > this.options.connectionsMax) {
-      connection.close(
-        CLOSE_CODES.EXCESSIVE_LOAD,
-        `transport.connectionsMax (${this.options.connectionsMax}) is reached`,
-      );
-      return connection;
-    }
-    try {
-      const literal = this.socket.literal(target.address.host);
-      if (literal !== undefined) this.dial(connection, target, literal);
-      else void this.dialByName(connection, target);
-    } catch (error) {
-      connection.fail(messageOf(error));
-    }
+    if (this.closing !== undefined) connection.close(CLOSE_CODES.NONE, 'the endpoint is closed');
+    else if (this.live.size > this.options.connectionsMax) {
+      connection.fail(`the limit transport.connectionsMax (${this.options.connectionsMax}) is reached`);
+    } else void this.dial(connection, target);
     return connection;
   }
 
+  /** @throws RangeError unless the key has 48 bytes */
   setTicketKey(key: Uint8Array): void {
-    this.ticketKey = Uint8Array.from(key);
-    this.configs.setTicketKey(this.ticketKey);
+    if (key.length !== TICKET_KEY_BYTES) throw new RangeError(`a ticket key has 48 bytes, not ${key.length}`);
+    this.tls.setTicketKey(Uint8Array.from(key));
   }
 
-  connections(): Iterable<Connection> {
-    return this.live;
+  *connections(): IterableIterator<Connection> {
+    for (const connection of this.live) if (connection.isListed) yield connection;
   }
 
   /**
@@ -149,23 +125,10 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
    * denied are closed. Files that cannot be used are logged and the old ones stay. Returns whether anything changed.
    */
   async reloadTls(): Promise<boolean> {
-    let changed = false;
-    try {
-      const material = await loadTlsMaterial(this.tls, this.clock);
-      this.reloadFailure = undefined;
-      if (!sameMaterial(material, this.material)) {
-        this.configs = new QuicConfigs(this.quiche, this.options, material, this.ticketKey);
-        this.material = material;
-        this.denied = material.denied;
-        this.sessions.setOwner(material.identity.fingerprint);
-        changed = true;
-        this.logger.info({ certificate: material.identity.fingerprint }, 'certificates reloaded');
-      }
-    } catch (error) {
-      this.reloadFailure = reportReloadFailure(this.logger, error, this.reloadFailure);
-    }
+    const hasChanged = await this.tls.reload();
+    this.sessions.setOwner(this.identity.fingerprint);
     this.checkCertificates();
-    return changed;
+    return hasChanged;
   }
 
   close(reason = 'the node is shutting down'): Promise<void> {
@@ -174,17 +137,11 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
   }
 
   schedule(connection: QuicConnection): void {
-    if (connection.scheduled) return;
-    connection.scheduled = true;
-    this.nextTurn.push(connection);
-    if (this.turnScheduled) return;
-    this.turnScheduled = true;
-    setImmediate(this.runTurn);
+    this.turns.add(connection);
   }
 
   waitForSocket(connection: QuicConnection): void {
-    this.blocked.push(connection);
-    if (this.blocked.length === 1) this.clock.setTimer(1, this.retryBlocked, { unref: true });
+    this.turns.addBlocked(connection);
   }
 
   accept(connection: Connection): ConnectionHandler | undefined {
@@ -206,20 +163,8 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
     counters.bytesReceived += datagram.length;
     let connection: QuicConnection | undefined;
     try {
-      if (datagram.length > 0 && ((datagram[0] ?? 0) & 0x80) === 0) {
-        if (datagram.length < SHORT_HEADER_BYTES_MIN) {
-          counters.droppedMalformed += 1;
-          return;
-        }
-        connection = this.routes.get(datagram.toString('latin1', 1, 1 + CONNECTION_ID_BYTES));
-        if (connection === undefined) {
-          counters.droppedUnknownConnection += 1;
-          return;
-        }
-      } else {
-        connection = this.routeLongHeader(datagram, host, port);
-        if (connection === undefined) return;
-      }
+      connection = this.find(datagram, host, port);
+      if (connection === undefined) return;
       const { remote } = connection;
       if (remote.port !== port || remote.host !== host) {
         counters.droppedAddressMismatch += 1;
@@ -232,7 +177,19 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
     }
   };
 
-  private routeLongHeader(datagram: Buffer, host: string, port: number): QuicConnection | undefined {
+  private find(datagram: Buffer, host: string, port: number): QuicConnection | undefined {
+    const { counters } = this;
+    if (((datagram[0] ?? 0) & 0x80) !== 0) return this.findByLongHeader(datagram, host, port);
+    if (datagram.length < SHORT_HEADER_BYTES_MIN) {
+      counters.droppedMalformed += 1;
+      return undefined;
+    }
+    const connection = this.routes.get(datagram.toString('latin1', 1, 1 + CONNECTION_ID_BYTES));
+    if (connection === undefined) counters.droppedUnknownConnection += 1;
+    return connection;
+  }
+
+  private findByLongHeader(datagram: Buffer, host: string, port: number): QuicConnection | undefined {
     const header = parseLongHeader(datagram);
     if (header === undefined) {
       this.counters.droppedMalformed += 1;
@@ -245,25 +202,42 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
       this.counters.connectionsRefused += 1;
       return undefined;
     }
-    const admitted = this.acceptor.admit(datagram, header, host, port, this.live.size);
-    if (admitted === undefined) return undefined;
-    const scid = admitted.assignedId ?? Buffer.from(this.random.bytes(CONNECTION_ID_BYTES));
-    const remote = { host, port };
-    const native = this.quiche.Connection.accept(
-      scid,
-      admitted.originalId ?? null,
-      this.address,
-      remote,
-      this.configs.of(host),
-    );
+    const admission = this.acceptor.admit(datagram, header, host, port, this.live.size);
+    return admission === undefined ? undefined : this.begin(admission, id, { host, port });
+  }
+
+  private begin(admission: Admission, clientMadeId: string, remote: SocketAddress): QuicConnection {
+    const { originalId, assignedId } = admission;
+    const ownId = assignedId ?? Buffer.from(this.random.bytes(CONNECTION_ID_BYTES));
+    const nativeRemote = withoutZone(remote);
+    const config = this.tls.configFor(remote.host);
+    const native = this.quiche.Connection.accept(ownId, originalId ?? null, this.nativeAddress, nativeRemote, config);
     const connection = new QuicConnection(this, remote, undefined);
-    connection.start(native, remote);
-    if (admitted.originalId !== undefined) connection.addressValidated();
+    connection.start(native, remote, nativeRemote);
+    if (originalId !== undefined) connection.addressValidated();
     this.live.add(connection);
     this.acceptor.begun(connection);
-    this.route(connection, Buffer.from(scid).toString('latin1'));
-    this.route(connection, id);
+    this.route(connection, ownId.toString('latin1'));
+    this.route(connection, clientMadeId);
     return connection;
+  }
+
+  private async dial(connection: QuicConnection, target: ConnectTarget): Promise<void> {
+    try {
+      const { host: name, port } = target.address;
+      const host = this.socket.literal(name) ?? (await this.socket.resolve(name));
+      if (connection.state === 'closed') return;
+      const remote = { host, port };
+      const nativeRemote = withoutZone(remote);
+      const ownId = Buffer.from(this.random.bytes(CONNECTION_ID_BYTES));
+      const serverName = serverNameOf(target.role);
+      const config = this.tls.configFor(host);
+      const native = this.quiche.Connection.connect(serverName, ownId, this.nativeAddress, nativeRemote, config);
+      this.route(connection, ownId.toString('latin1'));
+      connection.start(native, remote, nativeRemote);
+    } catch (error) {
+      connection.fail(messageOf(error));
+    }
   }
 
   private route(connection: QuicConnection, id: string): void {
@@ -271,58 +245,15 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
     this.routes.set(id, connection);
   }
 
-  private dial(connection: QuicConnection, target: ConnectTarget, host: string): void {
-    if (connection.state === 'closed') return;
-    const scid = Buffer.from(this.random.bytes(CONNECTION_ID_BYTES));
-    const remote = { host, port: target.address.port };
-    const native = this.quiche.Connection.connect(
-      serverNameOf(target.role),
-      scid,
-      this.address,
-      remote,
-      this.configs.of(host),
-    );
-    this.route(connection, scid.toString('latin1'));
-    connection.start(native, remote);
-  }
-
-  private async dialByName(connection: QuicConnection, target: ConnectTarget): Promise<void> {
+  private readonly runTurn = (connection: QuicConnection): void => {
     try {
-      this.dial(connection, target, await this.socket.resolve(target.address.host));
+      connection.runTurn();
     } catch (error) {
-      connection.fail(messageOf(error));
+      this.guard(connection, error);
     }
-  }
-
-  private readonly runTurn = (): void => {
-    this.turnScheduled = false;
-    const turn = this.nextTurn;
-    this.nextTurn = this.turn;
-    this.turn = turn;
-    for (let i = 0; i < turn.length; i += 1) {
-      const connection = turn[i];
-      if (connection === undefined) continue;
-      connection.scheduled = false;
-      connection.reader.turnBegins();
-      try {
-        connection.flush();
-      } catch (error) {
-        this.guard(connection, error);
-      }
-    }
-    turn.length = 0;
   };
 
-  private readonly retryBlocked = (): void => {
-    if (this.socket.isBlocked()) {
-      this.clock.setTimer(1, this.retryBlocked, { unref: true });
-      return;
-    }
-    const { blocked } = this;
-    this.blocked = [];
-    for (const connection of blocked) this.schedule(connection);
-  };
-
+  /** The last resort of every entry point: whatever was thrown costs one connection, never the process. */
   private guard(connection: QuicConnection | undefined, error: unknown): void {
     this.logger.error({ error: error instanceof Error ? error.stack : String(error) }, 'a connection failed');
     try {
@@ -330,6 +261,28 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
     } catch (again) {
       this.logger.error({ error: messageOf(again) }, 'a connection could not be closed');
     }
+  }
+
+  private startTimers(): void {
+    const { idleTimeoutMs, keepAliveMs, handshakeTimeoutMs, certificateCheckMs } = this.options;
+    const shortest = Math.min(idleTimeoutMs, keepAliveMs === 0 ? idleTimeoutMs : keepAliveMs, handshakeTimeoutMs);
+    this.every(Math.max(10, Math.min(1_000, shortest / 4)), () => this.housekeep());
+    this.every(certificateCheckMs, () => this.checkCertificates());
+    if (this.tls.reloadIntervalMs > 0) this.every(this.tls.reloadIntervalMs, () => void this.reloadTls());
+  }
+
+  private every(intervalMs: number, run: () => void): void {
+    const timer = this.clock.setTimer(
+      intervalMs,
+      () => {
+        this.timers.delete(timer);
+        if (this.closing !== undefined) return;
+        run();
+        this.every(intervalMs, run);
+      },
+      { unref: true },
+    );
+    this.timers.add(timer);
   }
 
   private housekeep(): void {
@@ -348,65 +301,35 @@ export class QuicEndpoint implements Endpoint, ConnectionHost {
     for (const connection of this.live) connection.recheckPeer(this.denied, now);
   }
 
-  private every(intervalMs: number, run: () => void): void {
-    const again = (): void => {
-      this.timers.delete(timer);
-      if (this.closing !== undefined) return;
-      run();
-      this.every(intervalMs, run);
-    };
-    const timer = this.clock.setTimer(intervalMs, again, { unref: true });
-    this.timers.add(timer);
-  }
-
   private async shutDown(reason: string): Promise<void> {
     for (const timer of this.timers) timer.cancel();
     for (const connection of [...this.live]) connection.close(CLOSE_CODES.GOING_AWAY, reason);
-    this.runTurn();
+    this.turns.runTurn();
     const deadline = this.clock.nowMs() + CLOSE_WAIT_MS;
     while (this.socket.isBlocked() && this.clock.nowMs() < deadline) {
       await new Promise<void>((resolve) => this.clock.setTimer(5, resolve));
     }
     for (const connection of new Set(this.routes.values())) connection.abandon();
-    this.routes.clear();
     await this.socket.close();
   }
 }
 
-function emptyCounters(): EndpointCounters {
-  return {
-    datagramsReceived: 0,
-    datagramsSent: 0,
-    bytesReceived: 0,
-    bytesSent: 0,
-    droppedMalformed: 0,
-    droppedSmallInitial: 0,
-    droppedUnknownConnection: 0,
-    droppedAddressMismatch: 0,
-    droppedOverLimit: 0,
-    retriesSent: 0,
-    versionNegotiationsSent: 0,
-    connectionsAccepted: 0,
-    connectionsOpened: 0,
-    connectionsRefused: 0,
-    connectionsClosed: 0,
-    handshakesFull: 0,
-    handshakesResumed: 0,
-    handshakesEarlyData: 0,
-    handshakesFailed: 0,
-  };
+/** quiche cannot read an IPv6 zone. */
+function withoutZone(address: SocketAddress): SocketAddress {
+  const at = address.host.indexOf('%');
+  return at < 0 ? address : { host: address.host.slice(0, at), port: address.port };
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+export const TICKET_KEY_BYTES = 48;
 const CONNECTION_ID_BYTES = 20;
-/** Flags, connection id, and the least that a sealed packet holds (RFC 9001, section 5.4.2). */
+/** Flags and connection id; what follows is quiche's to judge. */
 const SHORT_HEADER_BYTES_MIN = 21;
 const RECEIVE_BUFFER_BYTES = 256 * 1024;
 const BURST_BYTES_MIN = 64 * 1024;
 const BURST_BYTES_MAX = 1024 * 1024;
-const DEFAULT_RELOAD_MS = 5_000;
 /** How long closing waits for the kernel to take the last datagrams. */
 const CLOSE_WAIT_MS = 200;

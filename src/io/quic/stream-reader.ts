@@ -13,13 +13,17 @@ import { IGNORE, QuicStream } from './stream.js';
  * taken at most once per turn of the event loop.
  */
 export class StreamReader {
-  /** Paused streams that may hold unread bytes: then `isReadable()` alone does not tell that there is something new. */
+  /** Streams the peer has opened so far. */
+  peerStreamsSeen = 0;
   private scannedThisTurn = false;
   private readonly connection: QuicConnection;
   private readonly lanes: QuicStream[] = [];
+  /** The id that the peer's next bidirectional stream will have: asked for by itself, which saves most scans. */
+  private nextPeerStream: number;
 
   constructor(connection: QuicConnection) {
     this.connection = connection;
+    this.nextPeerStream = connection.initiator ? 1 : 0;
   }
 
   added(stream: QuicStream): void {
@@ -46,9 +50,14 @@ export class StreamReader {
       if (!connection.usable) return true;
       if (lanes[i] !== stream) i -= 1;
     }
+    while (native.streamReadable(this.nextPeerStream)) {
+      const stream = this.open(native, this.nextPeerStream);
+      if (stream !== undefined && !stream.paused && !stream.remoteDone) this.read(native, stream);
+      if (!connection.usable) return true;
+    }
     if (!native.isReadable()) return true;
     if (this.scannedThisTurn) return false;
-    this.scannedThisTurn = connection.hasPaused();
+    this.scannedThisTurn = connection.pausedCount > 0;
     this.scan(native);
     return true;
   }
@@ -87,6 +96,8 @@ export class StreamReader {
       connection.shutdown(id, SHUTDOWN_READ, CLOSE_CODES.CANCELLED);
       return undefined;
     }
+    this.peerStreamsSeen += 1;
+    if ((id & 2) === 0 && id >= this.nextPeerStream) this.nextPeerStream = id + 4;
     const stream = new QuicStream(connection, id, 'data', IGNORE);
     connection.adopt(native, stream);
     stream.handler = connection.handler.onStream(connection, stream);
@@ -94,7 +105,10 @@ export class StreamReader {
   }
 
   private read(native: NativeConnection, stream: QuicStream): void {
-    const buffer = this.connection.host.receiveBuffer;
+    const { connection } = this;
+    const buffer = connection.host.receiveBuffer;
+    // Before the reset that may come with it: reading that lets quiche forget the stream, and the stop code with it.
+    if (!stream.localDone) connection.writer.checkStopped(native, stream);
     for (;;) {
       let size: number;
       let fin: boolean;
@@ -106,14 +120,20 @@ export class StreamReader {
         this.failed(stream, error);
         return;
       }
-      if (fin) stream.remoteDone = true;
+      if (fin) this.remoteEnded(stream);
       stream.handler.onData(buffer.subarray(0, size), fin);
       if (fin) {
         this.connection.retire(stream);
         return;
       }
-      if (size < buffer.length || stream.paused || stream.remoteDone || !this.connection.usable) return;
+      if (size < buffer.length || stream.paused || stream.remoteDone || !connection.usable) return;
     }
+  }
+
+  private remoteEnded(stream: QuicStream): void {
+    stream.remoteDone = true;
+    if (stream.paused) this.connection.pausedCount -= 1;
+    stream.paused = false;
   }
 
   /**
@@ -121,7 +141,7 @@ export class StreamReader {
    * that, and for a stream it has forgotten, the text is `InvalidStreamState(<id>)`.
    */
   private failed(stream: QuicStream, error: unknown): void {
-    stream.remoteDone = true;
+    this.remoteEnded(stream);
     stream.handler.onReset(codeIn(error, RESET_TEXT) ?? CLOSE_CODES.CANCELLED);
     this.connection.retire(stream);
   }

@@ -42,14 +42,18 @@ export class StreamWriter {
     }
   }
 
-  /** Adds to the connection's unsent bytes; too many mean that the peer has stopped reading. */
-  count(bytes: number): void {
+  /** Adds to the connection's unsent bytes. Too many mean that the peer has stopped reading: closes and gives false. */
+  count(bytes: number): boolean {
     this.unsentBytes += bytes;
-    if (this.unsentBytes <= LIMITS.connectionBufferBytesMax) return;
-    this.connection.close(
-      CLOSE_CODES.EXCESSIVE_LOAD,
-      `more than ${LIMITS.connectionBufferBytesMax} bytes wait for a peer that does not read them`,
-    );
+    if (this.unsentBytes <= LIMITS.connectionBufferBytesMax) return true;
+    this.connection.refuse({
+      by: 'local',
+      code: CLOSE_CODES.EXCESSIVE_LOAD,
+      message: `more than ${LIMITS.connectionBufferBytesMax} bytes wait for a peer that does not read them`,
+      reason: 'OVERLOADED',
+      wasOpen: true,
+    });
+    return false;
   }
 
   ready(stream: QuicStream): void {
@@ -153,13 +157,16 @@ export class StreamWriter {
   /** Finds streams that the peer has stopped and that have nothing to send; quiche has no event for it. */
   findStopped(native: NativeConnection): void {
     for (const stream of this.connection.streams.values()) {
-      if (stream.localDone) continue;
-      try {
-        native.streamCapacity(stream.id);
-      } catch (error) {
-        this.failed(stream, error);
-        if (!this.connection.usable) return;
-      }
+      if (!stream.localDone) this.checkStopped(native, stream);
+      if (!this.connection.usable) return;
+    }
+  }
+
+  checkStopped(native: NativeConnection, stream: QuicStream): void {
+    try {
+      native.streamCapacity(stream.id);
+    } catch (error) {
+      this.failed(stream, error);
     }
   }
 

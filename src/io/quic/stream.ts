@@ -52,8 +52,9 @@ export class QuicStream implements Stream {
     const { out, connection } = this;
     const waiting = out.length;
     if (waiting > LIMITS.streamBufferHighWaterBytes) this.drainOwed = true;
-    connection.writer.count(waiting - this.counted);
+    const added = waiting - this.counted;
     this.counted = waiting;
+    if (!connection.writer.count(added)) return;
     connection.writer.ready(this);
     connection.requestFlush(now);
   }
@@ -74,6 +75,8 @@ export class QuicStream implements Stream {
 
   stop(code: number): void {
     if (this.remoteDone) return;
+    if (this.paused) this.connection.pausedCount -= 1;
+    this.paused = false;
     this.remoteDone = true;
     this.connection.reader.discard(this);
     this.connection.shutdown(this.id, SHUTDOWN_READ, code);
@@ -82,12 +85,24 @@ export class QuicStream implements Stream {
   }
 
   pause(): void {
+    if (this.paused || this.remoteDone) return;
     this.paused = true;
+    this.connection.pausedCount += 1;
+  }
+
+  /** From now on everything does nothing. */
+  connectionEnded(): void {
+    this.localDone = true;
+    this.remoteDone = true;
+    this.counted = 0;
+    this.out.clear();
   }
 
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
+    if (this.remoteDone) return;
+    this.connection.pausedCount -= 1;
     this.connection.requestRead();
   }
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { FlotillaError, type PeerIdentity } from '../../base/index.js';
-import type { Clock, Logger } from '../../ports/index.js';
+import type { Clock } from '../../ports/index.js';
 import { readCertificate, validityTrouble } from './peer-certificate.js';
 
 /** PEM files; they are read again when they change, so that certificates are renewed without a restart. */
@@ -38,8 +38,6 @@ export interface TlsMaterial {
   readonly identity: PeerIdentity;
 }
 
-export const TLS_RELOAD_INTERVAL_MS = 5_000;
-
 /**
  * Reads and checks certificate, key, authorities and deny list.
  *
@@ -67,13 +65,6 @@ export async function loadTlsMaterial(options: TlsOptions, clock: Clock): Promis
 /** Two loads that give the same configuration. */
 export function sameMaterial(a: TlsMaterial, b: TlsMaterial): boolean {
   return a.ca === b.ca && a.cert === b.cert && a.key === b.key && sameSet(a.denied, b.denied);
-}
-
-/** Logs a failed reload once per cause: the old material stays in use. */
-export function reportReloadFailure(logger: Logger, error: unknown, last: string | undefined): string {
-  const message = error instanceof Error ? error.message : String(error);
-  if (message !== last) logger.error({ error: message }, 'new certificate files cannot be used; the old ones stay');
-  return message;
 }
 
 /** Only a file that is not there means an empty list: one that cannot be read might refuse somebody. */
@@ -127,7 +118,10 @@ function check(
   if (typeof facts === 'string') throw new FlotillaError('CERT_INVALID', `${names.cert} cannot be used: ${facts}`);
   const trouble = validityTrouble(facts, NONE, clock.wallMs());
   if (trouble !== undefined) {
-    throw new FlotillaError('CERT_INVALID', `${names.cert} ${trouble}: issue it again with \`flotilla certs init --renew\``);
+    throw new FlotillaError(
+      'CERT_INVALID',
+      `${names.cert} ${trouble}: issue it again with \`flotilla certs init --renew\``,
+    );
   }
   return { ca, cert, key, denied, identity: facts.identity };
 }
