@@ -1,25 +1,47 @@
 import { CLOSE_CODES, type PeerIdentity, type Reason, type SocketAddress } from '../../base/index.js';
 import type {
+  Clock,
   CloseReason,
   Connection,
   ConnectionHandler,
   ConnectionState,
+  EndpointCounters,
   StreamHandler,
   Timer,
   TrafficClass,
 } from '../../ports/index.js';
-import type { MemoryEndpoint } from './endpoint.js';
 import { type Frame, sizeOf } from './frame.js';
-import { type Handshake, NO_HANDSHAKE } from './handshake.js';
-import type { MemoryNetwork } from './network.js';
-import { MemoryStream } from './stream.js';
-import { StreamSender } from './stream-sender.js';
+import type { ResolvedNetworkOptions } from './options.js';
+import { MemoryStream, type StreamHost } from './stream.js';
+import { type SenderHost, StreamSender } from './stream-sender.js';
+
+/** What a connection needs of its endpoint. */
+export interface ConnectionHost {
+  readonly address: SocketAddress;
+  readonly counters: EndpointCounters;
+  readonly clock: Clock;
+  readonly options: ResolvedNetworkOptions;
+  /** Runs a function in the next turn. */
+  defer(run: () => void): void;
+  /** Carries one packet. */
+  send(from: SocketAddress, to: SocketAddress, deliver: () => void): void;
+  ended(connection: MemoryConnection): void;
+}
+
+/** How a connection comes to be open; see `handshake.ts`. */
+export interface Handshake {
+  /** See `Connection.earlyData`. */
+  readonly earlyData: boolean;
+  /** True when a packet came too early; it is delivered once the handshake is done. */
+  holds(frames: readonly Frame[]): boolean;
+  take(frame: Frame): void;
+  cancel(): void;
+}
 
 /** One end of a connection. The endpoint makes it, a {@link Handshake} opens it, frames of the other end move it. */
-export class MemoryConnection implements Connection {
+export class MemoryConnection implements Connection, StreamHost, SenderHost {
   readonly initiator: boolean;
-  readonly network: MemoryNetwork;
-  readonly endpoint: MemoryEndpoint;
+  readonly host: ConnectionHost;
   readonly remote: SocketAddress;
   readonly sender: StreamSender;
   readonly streams = new Map<number, MemoryStream>();
@@ -37,9 +59,8 @@ export class MemoryConnection implements Connection {
   private silence: Timer | undefined;
   private peerIsGone = false;
 
-  constructor(endpoint: MemoryEndpoint, remote: SocketAddress, initiator: boolean, handler: ConnectionHandler) {
-    this.endpoint = endpoint;
-    this.network = endpoint.network;
+  constructor(host: ConnectionHost, remote: SocketAddress, initiator: boolean, handler: ConnectionHandler) {
+    this.host = host;
     this.remote = remote;
     this.initiator = initiator;
     this.handler = handler;
@@ -48,7 +69,19 @@ export class MemoryConnection implements Connection {
   }
 
   get local(): SocketAddress {
-    return this.endpoint.address;
+    return this.host.address;
+  }
+
+  get options(): ResolvedNetworkOptions {
+    return this.host.options;
+  }
+
+  get streamWindowBytes(): number {
+    return this.host.options.streamWindowBytes;
+  }
+
+  defer(run: () => void): void {
+    this.host.defer(run);
   }
 
   get earlyData(): boolean {
@@ -61,7 +94,7 @@ export class MemoryConnection implements Connection {
   }
 
   rttMs(): number {
-    return this.wasOpen ? 2 * this.network.options.latencyMs : 0;
+    return this.wasOpen ? 2 * this.options.latencyMs : 0;
   }
 
   openStream(
@@ -70,7 +103,7 @@ export class MemoryConnection implements Connection {
     options?: { readonly unidirectional?: boolean },
   ): MemoryStream | undefined {
     const kind = kindOf(options?.unidirectional === true);
-    if (!this.usable || this.streamsOpen[kind] >= this.network.options.streamsMax) return undefined;
+    if (!this.usable || this.streamsOpen[kind] >= this.options.streamsMax) return undefined;
     const id = this.nextIds[kind];
     this.nextIds[kind] += 4;
     this.streamsOpen[kind] += 1;
@@ -101,15 +134,15 @@ export class MemoryConnection implements Connection {
   /** Sends one packet to the other end. */
   transmit(frames: readonly Frame[]): void {
     if (this.state === 'closed') return;
-    const { counters } = this.endpoint;
+    const { counters } = this.host;
     counters.datagramsSent += 1;
     counters.bytesSent += sizeOf(frames);
-    this.network.send(this.local, this.remote, () => this.other?.receive(frames));
+    this.host.send(this.local, this.remote, () => this.other?.receive(frames));
   }
 
   receive(frames: readonly Frame[]): void {
     if (this.state === 'closed') return;
-    const { counters } = this.endpoint;
+    const { counters } = this.host;
     counters.datagramsReceived += 1;
     counters.bytesReceived += sizeOf(frames);
     if (this.handshake.holds(frames)) return;
@@ -127,7 +160,7 @@ export class MemoryConnection implements Connection {
   peerFellSilent(forGood: boolean): void {
     if (this.state === 'closed') return;
     this.peerIsGone ||= forGood;
-    const { clock, options } = this.network;
+    const { clock, options } = this.host;
     const message = `nothing heard from the peer for ${options.idleTimeoutMs} ms`;
     this.silence ??= clock.setTimer(options.idleTimeoutMs, () => this.fail('timeout', message), { unref: true });
   }
@@ -213,7 +246,7 @@ export class MemoryConnection implements Connection {
     if (this.state === 'closed') return;
     const { wasOpen, handler } = this;
     this.dispose();
-    const { counters } = this.endpoint;
+    const { counters } = this.host;
     counters.connectionsClosed += 1;
     if (!wasOpen) counters.handshakesFailed += 1;
     queueMicrotask(() => handler.onClosed(this, { by, code, message, reason, wasOpen }));
@@ -224,7 +257,7 @@ export class MemoryConnection implements Connection {
     this.streams.clear();
     this.handshake.cancel();
     this.endSilence();
-    this.endpoint.ended(this);
+    this.host.ended(this);
   }
 
   private endSilence(): void {
@@ -244,5 +277,8 @@ const REASON_OF_CODE: Partial<Record<number, Reason>> = {
   [CLOSE_CODES.PROTOCOL_VIOLATION]: 'PEER_VIOLATION',
   [CLOSE_CODES.VERSION_UNSUPPORTED]: 'PEER_VIOLATION',
 };
+
+/** Before the endpoint has given the connection its handshake. */
+const NO_HANDSHAKE: Handshake = { earlyData: false, holds: () => false, take() {}, cancel() {} };
 
 const IGNORE: StreamHandler = { onData() {}, onReset() {}, onStopped() {}, onDrained() {} };

@@ -1,5 +1,6 @@
 import { CLOSE_CODES, FlotillaError, type PeerIdentity, type SocketAddress } from '../../base/index.js';
 import type {
+  Clock,
   Connection,
   ConnectionHandler,
   ConnectTarget,
@@ -8,10 +9,9 @@ import type {
   SessionStore,
 } from '../../ports/index.js';
 import { addressKey } from './address-key.js';
-import { MemoryConnection } from './connection.js';
-import { ClientHandshake, ServerHandshake } from './handshake.js';
-import type { MemoryNetwork } from './network.js';
-import { sessionKey, type Ticket } from './ticket.js';
+import { type ConnectionHost, MemoryConnection } from './connection.js';
+import { ClientHandshake, type ClientHello, ServerHandshake } from './handshake.js';
+import type { ResolvedNetworkOptions } from './options.js';
 
 export interface MemoryEndpointOptions {
   /** Where it can be reached; port 0 takes a free one. Default 127.0.0.1 and a free port. */
@@ -24,25 +24,45 @@ export interface MemoryEndpointOptions {
   readonly ticketKey?: Uint8Array;
 }
 
+/** What an endpoint needs of its network. */
+export interface EndpointHost {
+  readonly clock: Clock;
+  readonly options: ResolvedNetworkOptions;
+  readonly defer: (run: () => void) => void;
+  send(from: SocketAddress, to: SocketAddress, deliver: () => void): void;
+  /** Carries a client's first flight to whoever is at its target by then. */
+  hello(client: MemoryConnection, hello: ClientHello): void;
+  /** The endpoint has gone. */
+  remove(endpoint: MemoryEndpoint): void;
+}
+
 /** An {@link Endpoint} of a {@link MemoryNetwork}. */
-export class MemoryEndpoint implements Endpoint {
+export class MemoryEndpoint implements Endpoint, ConnectionHost {
   readonly address: SocketAddress;
   readonly identity: PeerIdentity;
-  readonly network: MemoryNetwork;
   readonly counters: EndpointCounters = emptyCounters();
-  readonly sessions: SessionStore;
+  private readonly network: EndpointHost;
+  private readonly sessions: SessionStore;
   private ticketKey: string;
   private acceptHandler: ((connection: Connection) => ConnectionHandler) | undefined;
   private readonly live = new Set<MemoryConnection>();
   private closed = false;
 
   /** Made by {@link MemoryNetwork.createEndpoint}. */
-  constructor(network: MemoryNetwork, address: SocketAddress, options: MemoryEndpointOptions, ticketKey: Uint8Array) {
+  constructor(network: EndpointHost, address: SocketAddress, options: MemoryEndpointOptions, ticketKey: Uint8Array) {
     this.network = network;
     this.address = address;
     this.identity = options.identity;
     this.sessions = options.sessions ?? new Map();
     this.ticketKey = hex(ticketKey);
+  }
+
+  get clock(): Clock {
+    return this.network.clock;
+  }
+
+  get options(): ResolvedNetworkOptions {
+    return this.network.options;
   }
 
   listen(accept: (connection: Connection) => ConnectionHandler): void {
@@ -55,10 +75,11 @@ export class MemoryEndpoint implements Endpoint {
       connection.close(CLOSE_CODES.NONE, 'the endpoint is closed');
       return connection;
     }
-    const handshake = new ClientHandshake(connection, target, sessionKey(target));
+    const handshake = new ClientHandshake(connection, target, this.sessions);
     connection.handshake = handshake;
     this.live.add(connection);
-    this.network.defer(() => handshake.start());
+    const hello = (flight: ClientHello): void => this.network.hello(connection, flight);
+    this.defer(() => handshake.start(hello, this.identity));
     return connection;
   }
 
@@ -92,13 +113,14 @@ export class MemoryEndpoint implements Endpoint {
     this.network.remove(this);
   }
 
-  /** A client's hello has arrived; `ticket` is the session it wants to resume. */
-  receiveHello(client: MemoryConnection, ticket: Ticket | undefined, offersEarlyData: boolean): void {
+  /** A client's hello has arrived. */
+  receiveHello(client: MemoryConnection, hello: ClientHello): void {
     if (client.state === 'closed') return;
     const connection = new MemoryConnection(this, client.local, false, NO_HANDLER);
     connection.other = client;
     this.counters.datagramsReceived += 1;
-    if (this.acceptHandler === undefined) {
+    const { acceptHandler: accept } = this;
+    if (accept === undefined) {
       this.counters.connectionsRefused += 1;
       const message = 'the node does not accept connections';
       connection.transmit([{ type: 'refused', message, reason: 'CONNECT_FAILED' }]);
@@ -106,18 +128,18 @@ export class MemoryEndpoint implements Endpoint {
     }
     client.other = connection;
     this.live.add(connection);
-    const taken = ticket?.key === this.ticketKey ? ticket : undefined;
-    const handshake = new ServerHandshake(connection, taken?.client ?? client.endpoint.identity, offersEarlyData);
+    const side = { identity: this.identity, ticketKey: this.ticketKey, accept };
+    const handshake = new ServerHandshake(connection, side, hello);
     connection.handshake = handshake;
-    handshake.start(taken, this.ticketKey);
+    handshake.start();
   }
 
-  /** Asks the listener for a handler; false when there is none any more. */
-  accept(connection: MemoryConnection): boolean {
-    const handler = this.acceptHandler?.(connection);
-    if (handler === undefined) return false;
-    connection.handler = handler;
-    return true;
+  defer(run: () => void): void {
+    this.network.defer(run);
+  }
+
+  send(from: SocketAddress, to: SocketAddress, deliver: () => void): void {
+    this.network.send(from, to, deliver);
   }
 
   ended(connection: MemoryConnection): void {

@@ -1,12 +1,12 @@
 import type { PeerIdentity } from '../../base/index.js';
-import type { ConnectTarget, Timer } from '../../ports/index.js';
-import type { MemoryConnection } from './connection.js';
+import type { Connection, ConnectionHandler, ConnectTarget, SessionStore, Timer } from '../../ports/index.js';
+import type { Handshake, MemoryConnection } from './connection.js';
 import type { Frame } from './frame.js';
-import { decodeTicket, encodeTicket, type Ticket } from './ticket.js';
+import { decodeTicket, encodeTicket, sessionKey, type Ticket } from './ticket.js';
 
 /**
- * How a connection comes to be open, in the flights of TLS 1.3 (RFC 8446, section 2), so that resumption and 0-RTT
- * data take the same number of round trips as in production:
+ * The client's side of a handshake. It takes the flights of TLS 1.3 (RFC 8446, section 2), so that resumption
+ * and 0-RTT data cost the same number of round trips as in production:
  *
  * ```
  *   client                                   server
@@ -16,41 +16,33 @@ import { decodeTicket, encodeTicket, type Ticket } from './ticket.js';
  *   open         finished ------------------>  open (with 0-RTT data: already since the hello)
  * ```
  */
-export interface Handshake {
-  /** See `Connection.earlyData`. */
-  readonly earlyData: boolean;
-  /** True when a packet came too early; it is delivered once the handshake is done. */
-  holds(frames: readonly Frame[]): boolean;
-  take(frame: Frame): void;
-  cancel(): void;
-}
-
 export class ClientHandshake implements Handshake {
   earlyData = false;
   private readonly connection: MemoryConnection;
   private readonly target: ConnectTarget;
   private readonly sessionKey: string;
+  private readonly sessions: SessionStore;
   private readonly timer: Timer;
 
-  constructor(connection: MemoryConnection, target: ConnectTarget, sessionKey: string) {
+  constructor(connection: MemoryConnection, target: ConnectTarget, sessions: SessionStore) {
     this.connection = connection;
     this.target = target;
-    this.sessionKey = sessionKey;
-    const { clock, options } = connection.network;
+    this.sessions = sessions;
+    this.sessionKey = sessionKey(target);
+    const { clock, options } = connection.host;
     const message = `no connection within ${options.handshakeTimeoutMs} ms`;
     this.timer = clock.setTimer(options.handshakeTimeoutMs, () => connection.fail('timeout', message), { unref: true });
   }
 
   /** Sends the first flight. With a session for the target the connection is usable at once (state `early`). */
-  start(): void {
+  start(hello: (hello: ClientHello) => void, identity: PeerIdentity): void {
     const { connection } = this;
     if (connection.state !== 'connecting') return;
-    const { network, endpoint } = connection;
-    const session = endpoint.sessions.get(this.sessionKey);
+    const session = this.sessions.get(this.sessionKey);
     const ticket = session === undefined ? undefined : decodeTicket(session);
-    this.earlyData = ticket !== undefined && this.target.earlyData !== false && network.options.earlyData;
-    endpoint.counters.datagramsSent += 1;
-    network.hello(connection, ticket, this.earlyData);
+    this.earlyData = ticket !== undefined && this.target.earlyData !== false && connection.options.earlyData;
+    connection.host.counters.datagramsSent += 1;
+    hello({ identity, ticket, offersEarlyData: this.earlyData });
     if (!this.earlyData) return;
     connection.state = 'early';
     connection.handler.onOpen(connection);
@@ -63,7 +55,6 @@ export class ClientHandshake implements Handshake {
   take(frame: Frame): void {
     if (frame.type !== 'serverHello') return;
     const { connection } = this;
-    const { counters, sessions } = connection.endpoint;
     this.timer.cancel();
     const ticket = decodeTicket(frame.ticket);
     const why = ticket === undefined ? 'the ticket cannot be read' : this.objection(ticket.server);
@@ -72,8 +63,8 @@ export class ClientHandshake implements Handshake {
       return;
     }
     connection.resumed = frame.resumed;
-    sessions.set(this.sessionKey, frame.ticket);
-    counters.connectionsOpened += 1;
+    this.sessions.set(this.sessionKey, frame.ticket);
+    connection.host.counters.connectionsOpened += 1;
     count(connection);
     connection.transmit([{ type: 'finished' }]);
     connection.open(ticket.server);
@@ -87,39 +78,43 @@ export class ClientHandshake implements Handshake {
     const { role, id } = this.target;
     if (server.role !== role) return `the peer is ${server.role} ${server.id}, not a ${role}`;
     if (id !== undefined && server.id !== id) return `the peer is ${server.role} ${server.id}, not ${id}`;
-    return expiry(server, this.connection.network.clock.wallMs());
+    return expiry(server, this.connection.host.clock.wallMs());
   }
 }
 
+/** The server's side. */
 export class ServerHandshake implements Handshake {
   private readonly connection: MemoryConnection;
+  private readonly server: ServerSide;
   private readonly client: PeerIdentity;
   private readonly offersEarlyData: boolean;
+  private readonly ticket: Ticket | undefined;
   private confirmed = false;
   private held: (readonly Frame[])[] = [];
 
-  constructor(connection: MemoryConnection, client: PeerIdentity, offersEarlyData: boolean) {
+  constructor(connection: MemoryConnection, server: ServerSide, hello: ClientHello) {
     this.connection = connection;
-    this.client = client;
-    this.offersEarlyData = offersEarlyData;
+    this.server = server;
+    this.offersEarlyData = hello.offersEarlyData;
+    this.ticket = hello.ticket?.key === server.ticketKey ? hello.ticket : undefined;
+    // A resumed connection keeps the identities of the first handshake, as TLS does.
+    this.client = this.ticket?.client ?? hello.identity;
+    connection.resumed = this.ticket !== undefined;
   }
 
   get earlyData(): boolean {
     return !this.confirmed && this.connection.resumed && this.offersEarlyData;
   }
 
-  /** Answers the client's hello. `ticket` is one that this server takes. */
-  start(ticket: Ticket | undefined, key: string): void {
-    const { connection } = this;
-    const { identity } = connection.endpoint;
-    connection.resumed = ticket !== undefined;
-    const why = expiry(this.client, connection.network.clock.wallMs());
+  /** Answers the client's hello. */
+  start(): void {
+    const { connection, client, server } = this;
+    const why = expiry(client, connection.host.clock.wallMs());
     if (why !== undefined) {
       connection.refuse(why);
       return;
     }
-    // A resumed connection keeps the identities of the first handshake, as TLS does.
-    const session = ticket ?? { key, client: this.client, server: identity };
+    const session = this.ticket ?? { key: server.ticketKey, client, server: server.identity };
     connection.transmit([{ type: 'serverHello', resumed: connection.resumed, ticket: encodeTicket(session) }]);
     if (this.earlyData) this.open();
   }
@@ -149,23 +144,34 @@ export class ServerHandshake implements Handshake {
 
   private open(): void {
     const { connection } = this;
-    const accepted = connection.endpoint.accept(connection);
-    if (!accepted) return;
-    connection.endpoint.counters.connectionsAccepted += 1;
+    connection.handler = this.server.accept(connection);
+    connection.host.counters.connectionsAccepted += 1;
     count(connection);
     connection.open(this.client);
   }
 }
 
-/** Before an endpoint has given a connection its handshake, and never used after. */
-export const NO_HANDSHAKE: Handshake = { earlyData: false, holds: () => false, take() {}, cancel() {} };
+/** A client's first flight. */
+export interface ClientHello {
+  readonly identity: PeerIdentity;
+  /** The session it wants to resume. */
+  readonly ticket: Ticket | undefined;
+  readonly offersEarlyData: boolean;
+}
+
+/** What a server's handshake needs of its endpoint. */
+export interface ServerSide {
+  readonly identity: PeerIdentity;
+  readonly ticketKey: string;
+  accept(connection: Connection): ConnectionHandler;
+}
 
 function expiry(identity: PeerIdentity, wallMs: number): string | undefined {
   return wallMs > identity.notAfterMs ? `the certificate of ${identity.role} ${identity.id} has expired` : undefined;
 }
 
 function count(connection: MemoryConnection): void {
-  const { counters } = connection.endpoint;
+  const { counters } = connection.host;
   if (connection.resumed) counters.handshakesResumed += 1;
   else counters.handshakesFull += 1;
   if (connection.resumed && connection.earlyData) counters.handshakesEarlyData += 1;

@@ -1,2 +1,3 @@
 export type { MemoryEndpoint, MemoryEndpointOptions } from './endpoint.js';
-export { MemoryNetwork, type MemoryNetworkOptions } from './network.js';
+export { MemoryNetwork } from './network.js';
+export type { MemoryNetworkOptions } from './options.js';

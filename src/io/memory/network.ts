@@ -1,35 +1,11 @@
 import { FlotillaError, formatAddress, type SocketAddress } from '../../base/index.js';
-import type { Clock, Random, SendSchedulerFactory } from '../../ports/index.js';
+import type { Clock } from '../../ports/index.js';
 import { addressKey } from './address-key.js';
 import type { MemoryConnection } from './connection.js';
-import { MemoryEndpoint, type MemoryEndpointOptions, TICKET_KEY_BYTES } from './endpoint.js';
+import { type EndpointHost, MemoryEndpoint, type MemoryEndpointOptions, TICKET_KEY_BYTES } from './endpoint.js';
+import type { ClientHello } from './handshake.js';
+import { type MemoryNetworkOptions, type ResolvedNetworkOptions, resolveNetworkOptions } from './options.js';
 import { Path } from './path.js';
-import type { Ticket } from './ticket.js';
-
-export interface MemoryNetworkOptions {
-  /** The system's clock, or a simulated one: then everything happens in virtual time and replays from its seed. */
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Makes the send scheduler of each connection end (`ClassScheduler` of `lanes`). */
-  readonly scheduler: SendSchedulerFactory;
-  /** One-way delay of every packet. Default 0: delivered in the next turn of the event loop. */
-  readonly latencyMs?: number;
-  /** Bytes of stream data a connection may have in flight (QUIC: the congestion window). Default 256 KiB. */
-  readonly windowBytes?: number;
-  /**
-   * Bytes one stream may have in flight or unread: what a receiver that pauses has to keep. Default 256 KiB. Larger
-   * lets a sender run further ahead.
-   */
-  readonly streamWindowBytes?: number;
-  /** Streams of each kind one end may have open at once. Default 1,024. */
-  readonly streamsMax?: number;
-  /** Silence of a peer after which a connection is given up. Default 30,000. */
-  readonly idleTimeoutMs?: number;
-  /** Time a handshake may take. Default 5,000. */
-  readonly handshakeTimeoutMs?: number;
-  /** Offer 0-RTT data on resumed connections. Default true. */
-  readonly earlyData?: boolean;
-}
 
 /**
  * Endpoints within one process that speak the transport interface without sockets: for simulations, and for users'
@@ -40,9 +16,9 @@ export interface MemoryNetworkOptions {
  * overwritten after `onData`, a handler that throws is not caught, and `cut`, `heal` and `MemoryEndpoint.vanish`
  * make faults.
  */
-export class MemoryNetwork {
+export class MemoryNetwork implements EndpointHost {
   readonly clock: Clock;
-  readonly options: Required<MemoryNetworkOptions>;
+  readonly options: ResolvedNetworkOptions;
   /** Runs a function in the next turn: of the simulated clock where there is one, else of the event loop. */
   readonly defer: (run: () => void) => void;
   private readonly endpoints = new Map<string, MemoryEndpoint>();
@@ -51,7 +27,7 @@ export class MemoryNetwork {
   private nextPort = FIRST_PORT;
 
   constructor(options: MemoryNetworkOptions) {
-    this.options = { ...NETWORK_DEFAULTS, ...options };
+    this.options = resolveNetworkOptions(options);
     this.clock = options.clock;
     this.defer = deferringWith(options.clock);
   }
@@ -98,12 +74,12 @@ export class MemoryNetwork {
   }
 
   /** Carries a client's first flight to whoever is at its target by then. */
-  hello(client: MemoryConnection, ticket: Ticket | undefined, offersEarlyData: boolean): void {
+  hello(client: MemoryConnection, hello: ClientHello): void {
     const { local, remote } = client;
     this.send(local, remote, () => {
       const server = this.endpoints.get(addressKey(remote));
       if (server !== undefined) {
-        server.receiveHello(client, ticket, offersEarlyData);
+        server.receiveHello(client, hello);
         return;
       }
       const message = `nobody is at ${formatAddress(remote)}`;
@@ -157,14 +133,3 @@ function deferringWith(clock: Clock & { readonly defer?: (run: () => void) => vo
 }
 
 const FIRST_PORT = 40_000;
-const KiB = 1_024;
-
-const NETWORK_DEFAULTS = {
-  latencyMs: 0,
-  windowBytes: 256 * KiB,
-  streamWindowBytes: 256 * KiB,
-  streamsMax: 1_024,
-  idleTimeoutMs: 30_000,
-  handshakeTimeoutMs: 5_000,
-  earlyData: true,
-};

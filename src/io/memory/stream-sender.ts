@@ -1,15 +1,26 @@
 import { CLOSE_CODES, LIMITS } from '../../base/index.js';
 import type { SendScheduler } from '../../ports/index.js';
-import type { MemoryConnection } from './connection.js';
 import type { Frame } from './frame.js';
-import type { MemoryStream } from './stream.js';
+import type { ResolvedNetworkOptions } from './options.js';
+import type { MemoryStream, StreamOutlet } from './stream.js';
+
+/** What the sending half needs of its connection. */
+export interface SenderHost {
+  readonly usable: boolean;
+  readonly options: ResolvedNetworkOptions;
+  readonly streams: ReadonlyMap<number, MemoryStream>;
+  defer(run: () => void): void;
+  close(code: number, reason: string): void;
+  retire(stream: MemoryStream): void;
+  transmit(frames: readonly Frame[]): void;
+}
 
 /**
  * The sending half of a connection: once per turn it asks the scheduler which stream may hand over how much, within a
  * window that acknowledgements open again, and sends all of it as one packet.
  */
-export class StreamSender {
-  private readonly connection: MemoryConnection;
+export class StreamSender implements StreamOutlet {
+  private readonly connection: SenderHost;
   private readonly scheduler: SendScheduler;
   private frames: Frame[] = [];
   private readonly finishing: MemoryStream[] = [];
@@ -19,10 +30,10 @@ export class StreamSender {
   private turnRequested = false;
   private inTurn = false;
 
-  constructor(connection: MemoryConnection) {
+  constructor(connection: SenderHost) {
     this.connection = connection;
-    this.scheduler = connection.network.options.scheduler();
-    this.scheduler.setWindow(connection.network.options.windowBytes);
+    this.scheduler = connection.options.scheduler();
+    this.scheduler.setWindow(connection.options.windowBytes);
   }
 
   add(stream: MemoryStream): void {
@@ -33,7 +44,6 @@ export class StreamSender {
     this.scheduler.setClass(stream.id, stream.trafficClass);
   }
 
-  /** Bytes or a FIN wait on the stream. */
   ready(stream: MemoryStream): void {
     const waitingBytes = stream.out.length;
     this.unsentBytes += waitingBytes - stream.countedBytes;
@@ -47,14 +57,12 @@ export class StreamSender {
     );
   }
 
-  /** Nothing more leaves on the stream. */
   drop(stream: MemoryStream): void {
     this.unsentBytes -= stream.countedBytes;
     stream.countedBytes = 0;
     this.finish(stream);
   }
 
-  /** A frame that needs no capacity. */
   queue(frame: Frame): void {
     this.frames.push(frame);
     this.requestTurn(false);
@@ -75,7 +83,7 @@ export class StreamSender {
       this.turn();
     } else if (!this.turnRequested) {
       this.turnRequested = true;
-      this.connection.network.defer(this.requestedTurn);
+      this.connection.defer(this.requestedTurn);
     }
   }
 
@@ -100,7 +108,7 @@ export class StreamSender {
 
   private sendBytes(): void {
     const { scheduler, connection } = this;
-    const { windowBytes } = connection.network.options;
+    const { windowBytes } = connection.options;
     scheduler.beginTurn();
     while (connection.usable) {
       const pick = scheduler.pick(windowBytes - this.inFlightBytes);

@@ -1,6 +1,31 @@
 import { FixedQueue, LIMITS, SendBuffer } from '../../base/index.js';
 import type { Stream, StreamHandler, TrafficClass } from '../../ports/index.js';
-import type { MemoryConnection } from './connection.js';
+import type { Frame } from './frame.js';
+
+/** What a stream needs of its connection. */
+export interface StreamHost {
+  readonly initiator: boolean;
+  /** Streams may be written. */
+  readonly usable: boolean;
+  readonly streamWindowBytes: number;
+  readonly sender: StreamOutlet;
+  /** Runs a function in the next turn. */
+  defer(run: () => void): void;
+  /** A direction has ended. */
+  retire(stream: MemoryStream): void;
+}
+
+/** Where a stream's bytes and frames leave. */
+export interface StreamOutlet {
+  /** Bytes or a FIN wait on the stream. */
+  ready(stream: MemoryStream): void;
+  setClass(stream: MemoryStream): void;
+  /** Nothing more leaves on the stream. */
+  drop(stream: MemoryStream): void;
+  /** Sends a frame that needs no capacity. */
+  queue(frame: Frame): void;
+  requestTurn(now: boolean): void;
+}
 
 /** One end of a stream. */
 export class MemoryStream implements Stream {
@@ -24,14 +49,14 @@ export class MemoryStream implements Stream {
   private drainOwed = false;
   /** What arrived while the handler had paused; bounded by the stream window. */
   private readonly unread = new FixedQueue<{ readonly data: Buffer; readonly fin: boolean }>();
-  private readonly connection: MemoryConnection;
+  private readonly connection: StreamHost;
 
-  constructor(connection: MemoryConnection, id: number, trafficClass: TrafficClass, handler: StreamHandler) {
+  constructor(connection: StreamHost, id: number, trafficClass: TrafficClass, handler: StreamHandler) {
     this.connection = connection;
     this.id = id;
     this.trafficClass = trafficClass;
     this.handler = handler;
-    this.creditBytes = connection.network.options.streamWindowBytes;
+    this.creditBytes = connection.streamWindowBytes;
     this.announced = !this.isLocal;
     this.localDone = this.unidirectional && !this.isLocal;
     this.remoteDone = this.unidirectional && this.isLocal;
@@ -90,7 +115,7 @@ export class MemoryStream implements Stream {
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
-    if (this.unread.length > 0) this.connection.network.defer(this.deliverUnread);
+    if (this.unread.length > 0) this.connection.defer(this.deliverUnread);
   }
 
   /** True for the first frame of a stream, so that the peer opens its end. */
