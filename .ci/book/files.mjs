@@ -16,6 +16,11 @@ export function generatedFiles({ base, config, units, read }) {
       'layers-table',
       layersTable(units),
     ),
+    'README.md': fillIn(
+      read('README.md'),
+      'readme-example',
+      `\`\`\`ts\n${read('examples/typed-service/readme.ts').trimEnd()}\n\`\`\``,
+    ),
     'CONTRIBUTING.md': fillIn(read('CONTRIBUTING.md'), 'layers-table', layersTable(units)),
   };
 }
