@@ -65,22 +65,50 @@ export function flowFacts(current: () => ContractHarness): void {
 
   it('delivers nothing more from the moment a handler pauses within onData', async () => {
     const harness = current();
+    let paused = false;
+    let deliveredWhilePaused = 0;
     harness.serve = (far) => {
-      far.react = () => far.stream?.pause();
+      far.react = () => {
+        if (paused) deliveredWhilePaused += 1;
+        paused = true;
+        far.stream?.pause();
+      };
     };
     const { connection, server } = await harness.open();
     const near = opened(connection);
     write(near.stream, Buffer.alloc(300_000, 1));
     near.stream.end();
+    await harness.until('it has ended', () => {
+      const far = server.streams[0];
+      if (paused && far?.fins === 0) {
+        paused = false;
+        far.stream?.resume();
+      }
+      return far?.fins === 1;
+    });
+    await harness.linger();
+    assert.equal(deliveredWhilePaused, 0);
+    assert.equal(server.streams[0]?.sizeBytes, 300_000);
+  });
+
+  it('delivers nothing to a paused handler, not even the end, for as long as it pauses', async () => {
+    const harness = current();
+    harness.serve = (far) => {
+      far.react = () => far.stream?.pause();
+    };
+    const { connection, server } = await harness.open();
+    const near = opened(connection);
+    write(near.stream, 'first');
     await harness.until('the first data is there', () => server.streams[0]?.chunks.length === 1);
-    const far = defined(server.streams[0], 'the server’s end');
-    for (let resumed = 1; far.fins === 0; resumed += 1) {
-      await harness.linger();
-      assert.equal(far.chunks.length, resumed);
-      far.stream?.resume();
-      await harness.until('the next data is there', () => far.chunks.length > resumed);
-    }
-    assert.equal(far.sizeBytes, 300_000);
+    write(near.stream, 'second');
+    near.stream.end();
+    await harness.linger();
+    assert.deepEqual([server.streams[0]?.text, server.streams[0]?.fins], ['first', 0]);
+    await harness.until('it has ended', () => {
+      server.streams[0]?.stream?.resume();
+      return server.streams[0]?.fins === 1;
+    });
+    assert.equal(server.streams[0]?.text, 'firstsecond');
   });
 
   it('keeps other streams going while one is paused', async () => {

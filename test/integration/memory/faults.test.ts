@@ -13,13 +13,13 @@ import {
 /** A client and a listening worker, 5 ms apart, on a simulated clock. */
 class Scene {
   readonly clock = new SimulatedClock();
-  readonly network: MemoryNetwork = createMemoryNetwork({
+  network: MemoryNetwork = createMemoryNetwork({
     clock: this.clock,
     latencyMs: 5,
     idleTimeoutMs: 1_000,
     handshakeTimeoutMs: 500,
   });
-  readonly client = this.network.createEndpoint({ identity: testIdentity('client', 'c1') });
+  client = this.network.createEndpoint({ identity: testIdentity('client', 'c1') });
   readonly accepted: RecordingConnection[] = [];
   server = this.startServer();
 
@@ -136,6 +136,44 @@ describe('memory transport: faults and time', () => {
     expect(handler.closes[0]).to.include({ by: 'timeout', reason: 'CONNECTION_LOST' });
     expect(server.closes).to.have.length(0);
     expect(scene.clock.timersPending).to.equal(0);
+  });
+
+  it('gives up on a vanished peer also when a cut to its address heals meanwhile', async () => {
+    const { handler } = await scene.open();
+    scene.server.vanish();
+    await scene.clock.advance(500);
+    scene.network.cut(scene.client.address, scene.server.address);
+    scene.network.heal(scene.client.address, scene.server.address);
+    await scene.clock.advance(501);
+    expect(handler.closes[0]).to.include({ by: 'timeout', reason: 'CONNECTION_LOST' });
+  });
+
+  it('carries one window of bytes per round trip', async () => {
+    const windowBytes = 10_000;
+    scene.network = createMemoryNetwork({ clock: scene.clock, latencyMs: 5, windowBytes });
+    scene.client = scene.network.createEndpoint({ identity: testIdentity('client', 'c1') });
+    scene.server = scene.startServer();
+    const { connection, server } = await scene.open();
+    write(openRecorded(connection, 'control')?.stream, Buffer.alloc(35_000));
+    const arrived: number[] = [];
+    for (let trip = 0; trip < 4; trip += 1) {
+      await scene.clock.advance(trip === 0 ? 5 : 10);
+      arrived.push(server.streams[0]?.sizeBytes ?? 0);
+    }
+    expect(arrived).to.deep.equal([10_000, 20_000, 30_000, 35_000]);
+  });
+
+  it('keeps a stream in order when data arrives between resume and the delivery of what was unread', async () => {
+    const { connection, server } = await scene.open();
+    server.serve = (stream) => stream.stream?.pause();
+    const near = openRecorded(connection, 'data');
+    write(near?.stream, 'unread, ');
+    await scene.clock.advance(50);
+    // Set before the packet leaves, so that it fires before the packet arrives at the same instant.
+    scene.clock.setTimer(5, () => server.streams[0]?.stream?.resume());
+    write(near?.stream, 'new');
+    await scene.clock.advance(50);
+    expect(server.streams[0]?.text).to.equal('unread, new');
   });
 
   it('reaches a node that came back at the address of one that vanished', async () => {
