@@ -11,9 +11,10 @@ const BINARY = /\.(?:png|ico|gif|jpe?g|woff2?|bin)$/;
 const sources = filesBelow(join(PROJECT_ROOT, 'src')).filter((path) => path.endsWith('.ts'));
 const tests = filesBelow(join(PROJECT_ROOT, 'test')).filter((path) => path.endsWith('.ts'));
 
-/** Folders of `src`, and of `src/io` and `src/drivers`, which only group. */
+/** Folders of `src`, and of `src/io` and `src/drivers`, which only group; without those that nobody imports from. */
 function units(): string[] {
   const grouping = ['src/io', 'src/drivers'];
+  const programs = ['src/cli', 'src/dashboard'];
   const folders = ['src', ...grouping].flatMap((parent) =>
     existsSync(join(PROJECT_ROOT, parent))
       ? readdirSync(join(PROJECT_ROOT, parent), { withFileTypes: true })
@@ -21,7 +22,9 @@ function units(): string[] {
           .map((entry) => `${parent}/${entry.name}`)
       : [],
   );
-  return folders.filter((folder) => !grouping.includes(folder) && filesBelow(join(PROJECT_ROOT, folder)).length > 0);
+  return folders.filter(
+    (folder) => ![...grouping, ...programs].includes(folder) && filesBelow(join(PROJECT_ROOT, folder)).length > 0,
+  );
 }
 
 describe('the sources', () => {
@@ -52,6 +55,15 @@ describe('the tests', () => {
   it('stand under a kind and an area: test/KIND/AREA/NAME.test.ts', () => {
     const place = /^test\/(?:unit|sim|integration|process)\/[a-z0-9-]+\/(?:[a-z0-9-]+\/)*[a-z0-9.-]+\.test\.ts$/;
     expect(tests.filter((path) => path.endsWith('.test.ts') && !place.test(path))).to.deep.equal([]);
+  });
+});
+
+describe('the package', () => {
+  it('has commands that the system can start', () => {
+    const { bin } = JSON.parse(readProjectFile('package.json')) as { bin: Record<string, string> };
+    const mains = Object.values(bin).map((path) => path.replace(/^dist\/(.*)\.js$/, '$1.ts'));
+    expect(mains).to.not.deep.equal([]);
+    for (const main of mains) expect(readProjectFile(main).split('\n')[0]).to.equal('#!/usr/bin/env node');
   });
 });
 
