@@ -36,6 +36,8 @@ export class ServerLane implements StreamHandler {
   private readonly owner: LaneFrames;
   private readonly reader: FrameReader;
   private held = false;
+  private reading = false;
+  private flushAfterReading = false;
 
   constructor(stream: Stream, owner: LaneFrames) {
     this.stream = stream;
@@ -49,7 +51,13 @@ export class ServerLane implements StreamHandler {
   }
 
   onData(data: Buffer, fin: boolean): void {
+    this.reading = true;
     const fault = this.reader.push(data, fin);
+    this.reading = false;
+    if (this.flushAfterReading) {
+      this.flushAfterReading = false;
+      this.stream.flush(true);
+    }
     if (fault !== undefined) this.owner.onLaneFault(fault);
     else if (fin) this.owner.onLaneFault('ended');
   }
@@ -104,7 +112,9 @@ export class ServerLane implements StreamHandler {
       this.held = true;
       this.stream.pause();
     }
-    this.stream.flush(now);
+    // Handlers that answer at once leave nothing in progress after each call: their replies to one batch go together.
+    if (now && this.reading) this.flushAfterReading = true;
+    else this.stream.flush(now);
   }
 }
 
