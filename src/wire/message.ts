@@ -20,16 +20,16 @@ const SCRATCH_BYTES = 64 * 1024;
 const SCRATCH_RETAIN_BYTES = 1024 * 1024;
 const IN_PLACE = REUSE_BUFFER_MODE | RESET_BUFFER_MODE;
 
-/** Encodes into a buffer of its own; results of different encoders do not disturb each other. */
+/**
+ * Encodes into a buffer of its own; results of different encoders do not disturb each other. (msgpackr has one target
+ * buffer for all packers of a process, so each encoder sets its own before it encodes.)
+ */
 export class MessageEncoder {
   // `moreTypes`: without it a Set or Float32Array is written as something else (a Float32Array even as stray bytes);
   // with it they become extension types, which the receiver's check refuses by name.
   private readonly packr = new Packr({ ...OPTIONS, moreTypes: true });
   private readonly result: { bytes: Buffer; start: number; end: number } = { bytes: Buffer.alloc(0), start: 0, end: 0 };
-
-  constructor() {
-    this.packr.useBuffer(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
-  }
+  private scratch: Buffer = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
   /**
    * The result is one reused object over the encoder's buffer, valid until the next call.
@@ -38,16 +38,16 @@ export class MessageEncoder {
    */
   encode(value: unknown): EncodedMessage {
     let target: EncodedMessage & Buffer;
+    this.packr.useBuffer(this.scratch);
     try {
       target = this.packr.pack(value, IN_PLACE) as EncodedMessage & Buffer;
     } catch (error) {
-      this.packr.useBuffer(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
       throw RpcError.of('INPUT_INVALID', `the message cannot be encoded: ${describe(error)}`, { cause: error });
     }
     this.result.bytes = target;
     this.result.start = target.start;
     this.result.end = target.end;
-    if (target.length > SCRATCH_RETAIN_BYTES) this.packr.useBuffer(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
+    if (target !== this.scratch && target.length <= SCRATCH_RETAIN_BYTES) this.scratch = target;
     return this.result;
   }
 }
