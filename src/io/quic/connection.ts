@@ -322,6 +322,7 @@ export class QuicConnection implements Connection {
     if (native === undefined) return;
     if (this.send(native)) this.host.schedule(this);
     if (this.initiator && this.state === 'connecting') this.offerEarlyData(native);
+    if (this.native === undefined) return;
     // A stranger's failed handshake is not worth the memory of a draining connection.
     if (this.state === 'closed' && !this.confirmed && !this.initiator) this.abandon();
     else this.setTimer(native);
@@ -338,9 +339,8 @@ export class QuicConnection implements Connection {
       if (burst >= burstBytes) return true;
       const { sendBuffer } = socket;
       const room = this.allowance < sendBuffer.length ? sendBuffer.subarray(0, this.allowance) : sendBuffer;
-      const sent = native.send(room);
-      if (sent === null) return more;
-      const size = sent[0];
+      const size = this.write(native, room);
+      if (size === 0) return more;
       burst += size + DATAGRAM_OVERHEAD_BYTES;
       this.allowance -= size;
       counters.datagramsSent += 1;
@@ -349,6 +349,19 @@ export class QuicConnection implements Connection {
         this.host.waitForSocket(this);
         return false;
       }
+    }
+  }
+
+  /** One datagram into `room`; 0: nothing to send, or the TLS handshake fails at this point. */
+  private write(native: NativeConnection, room: Buffer): number {
+    try {
+      const written = native.send(room);
+      return written === null ? 0 : written[0];
+    } catch (error) {
+      if (this.state === 'closed') this.abandon();
+      else if (native.localError() === null) this.fail(`internal error: ${String(error)}`);
+      else this.rejected(native);
+      return 0;
     }
   }
 
@@ -386,7 +399,7 @@ export class QuicConnection implements Connection {
     return this.stopped.stuck > streamsMax / 2 || this.reader.peerStreamsSeen > STREAMS_PER_CONNECTION_MAX;
   }
 
-  /** quiche refused what came in: it has closed the connection, and its error leaves with the next datagram. */
+  /** quiche refused what came in, or TLS what came of it: it has closed the connection, and its error leaves with the next datagram. */
   private rejected(native: NativeConnection): void {
     const error = native.localError();
     if (this.state !== 'closed' && error !== null) this.finish(closeReasonOf(error, 'local', this.wasOpen));
