@@ -146,6 +146,17 @@ export class MeasureWindow {
   }
 }
 
+/** The figures of one measurement; the rate comes first. */
+export function figuresOf(result: LoadResult, serverCpuUs: number, rateUnit: string): Figure[] {
+  if (result.calls === 0) throw new Error('nothing was answered within ten seconds of measuring');
+  return [
+    { metric: 'rps', value: result.calls / (result.elapsedMs / 1000), unit: rateUnit },
+    ...result.latency,
+    { metric: 'clientCpuUsPerCall', value: result.cpuUs / result.calls, unit: 'us' },
+    { metric: 'serverCpuUsPerCall', value: serverCpuUs / result.calls, unit: 'us' },
+  ];
+}
+
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

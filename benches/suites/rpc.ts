@@ -1,7 +1,7 @@
 import type { BenchOptions } from '../harness/arguments.js';
 import { BenchCertificates } from '../harness/certificates.js';
 import { Child } from '../harness/child.js';
-import type { LoadResult } from '../harness/load.js';
+import { figuresOf, type LoadResult } from '../harness/load.js';
 import type { Progress } from '../harness/progress.js';
 import { type Figure, medianRows, type Row } from '../harness/row.js';
 import { type Suite, selected } from '../harness/suite.js';
@@ -117,17 +117,6 @@ async function measurePair({ server, load }: Pair, spec: RpcCase, options: Bench
   });
   const serverCpuUs = (await server.request<number>('cpu')) - ((await serverCpuBefore) ?? 0);
   return figuresOf(result, serverCpuUs, kind === 'stream' ? 'messages/s' : 'calls/s');
-}
-
-/** The figures of one measurement; the rate comes first. */
-export function figuresOf(result: LoadResult, serverCpuUs: number, rateUnit: string): Figure[] {
-  if (result.calls === 0) throw new Error('nothing was answered within ten seconds of measuring');
-  return [
-    { metric: 'rps', value: result.calls / (result.elapsedMs / 1000), unit: rateUnit },
-    ...result.latency,
-    { metric: 'clientCpuUsPerCall', value: result.cpuUs / result.calls, unit: 'us' },
-    { metric: 'serverCpuUsPerCall', value: serverCpuUs / result.calls, unit: 'us' },
-  ];
 }
 
 function startPair(system: string): Pair {

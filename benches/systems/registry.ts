@@ -2,6 +2,7 @@ import type { BenchSystem } from './types.js';
 
 /** Every system of the `rpc` suite, ours first. Loaded on demand: a process holds only the one it runs. */
 export const SYSTEMS: Readonly<Record<string, BenchSystem>> = {
+  flotilla: { server: () => import('./flotilla/server.js'), client: () => import('./flotilla/client.js') },
   'grpc-js': { server: () => import('./grpc-js/server.js'), client: () => import('./grpc-js/client.js') },
   http2: { server: () => import('./http2/server.js'), client: () => import('./http2/client.js') },
   'udp-echo': { server: () => import('./udp-echo/server.js'), client: () => import('./udp-echo/client.js') },
