@@ -60,6 +60,25 @@ describe('the documentation', () => {
   });
 });
 
+describe('the command line page', () => {
+  const page = readProjectFile(`${BOOK}/guide/command-line.md`);
+  const code = filesBelow(join(PROJECT_ROOT, 'src/cli')).filter((path) => path.endsWith('.ts'));
+  /** Declared for later, or for processes that other processes start. */
+  const unlisted = ['exit-with-parent', 'peers'];
+  const declared = new Set([...findAll(code, /'--([a-z-]+)[ ']/g).map(({ found }) => found), 'help']);
+
+  it('has every flag', () => {
+    const missing = [...declared].filter((flag) => !unlisted.includes(flag) && !page.includes(`--${flag}`));
+    expect(declared).to.include('certs');
+    expect(missing).to.deep.equal([]);
+  });
+
+  it('has no flag that no command takes', () => {
+    const named = [...page.matchAll(/--([a-z]+(?:-[a-z]+)*)/g)].map((match) => match[1] ?? '');
+    expect(named.filter((flag) => !declared.has(flag))).to.deep.equal([]);
+  });
+});
+
 describe('the README', () => {
   const readme = readProjectFile('README.md');
 
