@@ -109,6 +109,7 @@ export {
 // Certificates.
 export {
   addToDenyList,
+  type CertificateInfo,
   DevelopmentCa,
   ensureNodeCertificate,
   formatInitializedFile,
@@ -118,6 +119,7 @@ export {
   type NodeCertificateFiles,
   type NodeCertificateOptions,
   readCertificate,
+  readDenyList,
 } from './certs/index.js';
 export type { TlsFiles, TlsOptions, TlsPem } from './io/quic/index.js';
 
@@ -150,7 +152,7 @@ export {
   type TransportOptions,
 } from './io/quic/index.js';
 export { ClassScheduler, type SchedulerOptions } from './lanes/index.js';
-export { systemClock, systemRandom } from './io/system/index.js';
+export { startWatchdog, systemClock, systemRandom, type WatchdogOptions } from './io/system/index.js';
 export { MemoryRegistryStore, type MemoryRegistryStoreOptions } from './director/index.js';
 export {
   type Clock,

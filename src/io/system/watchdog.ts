@@ -4,6 +4,8 @@ import { Worker } from 'node:worker_threads';
 export interface WatchdogOptions {
   /** Time without a turn of the event loop after which the process is ended, in milliseconds; at least 500. */
   readonly stallMs: number;
+  /** The watching thread could not be started or has ended: nothing watches any more. */
+  readonly onFailure: (error: Error) => void;
 }
 
 /** What the watching thread is started with. */
@@ -22,13 +24,14 @@ export interface WatchdogThreadData {
  *
  * @returns stops watching
  */
-export function startWatchdog({ stallMs }: WatchdogOptions): () => void {
+export function startWatchdog({ stallMs, onFailure }: WatchdogOptions): () => void {
   const intervalMs = Math.min(1_000, stallMs / LOOKS_PER_STALL);
   const heartbeat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const counter = new Int32Array(heartbeat);
   const workerData: WatchdogThreadData = { heartbeat, intervalMs, stallMs };
   const file = new URL(`./watchdog-thread${import.meta.url.slice(-3)}`, import.meta.url);
   const thread = new Worker(file, { workerData, resourceLimits: { maxOldGenerationSizeMb: 16 } });
+  thread.on('error', onFailure);
   thread.unref();
   const stop = (): void => {
     clearInterval(timer);
