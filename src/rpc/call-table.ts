@@ -3,9 +3,9 @@
  *
  * An id is `generation << 16 | slot`: slots are array indices that are used again. Every request is answered exactly
  * once, so the slot of a call that was given up (cancelled, late) stays reserved until its answer has come: an answer
- * can never meet another call under the same id, however often slots and generations have gone round. Deadlines are not kept sorted: `earliestMs` is a lower bound that
- * only `expire` raises. Most calls end long before their deadline, so a sweep over the few that are left once per
- * period costs less than ordering every call.
+ * can never meet another call under the same id, however often slots and generations have gone round. Deadlines are
+ * not kept sorted: `earliestMs` is a lower bound that only `expire` raises. Most calls end long before their deadline,
+ * so a sweep over the few that are left once per period costs less than ordering every call.
  */
 import { LIMITS } from '../base/index.js';
 
@@ -81,11 +81,11 @@ export class CallTable<C extends Expiring> {
     return call;
   }
 
-  /** Gives up every call whose deadline is at or before `nowMs` and hands it to `visit`; sets `earliestMs` anew. */
+  /** Gives up every call whose deadline is at or before `nowMs` and hands it to `visit`; sets `earliestMs` anew. Calls added by `visit` stay. */
   expire(nowMs: number, visit: (call: C, id: number) => void): void {
     let earliest = Number.POSITIVE_INFINITY;
     this.earliestMs = earliest;
-    for (let slot = 0; slot < this.slots.length; slot++) {
+    for (let slot = 0, slots = this.slots.length; slot < slots; slot++) {
       const call = this.slots[slot];
       if (call === undefined) continue;
       if (call.deadlineMs > nowMs) {

@@ -95,8 +95,8 @@ export function methodName(service: string, method: string): string {
   return `${service}.${method}`;
 }
 
-export type InputOf<D> = D extends MethodDefinition<MethodKind, infer In, unknown> ? In : never;
-export type OutputOf<D> = D extends MethodDefinition<MethodKind, never, infer Out> ? Out : never;
+export type InputOf<D> = D extends MethodDefinition<MethodKind, infer In, infer _Out> ? In : never;
+export type OutputOf<D> = D extends MethodDefinition<MethodKind, infer _In, infer Out> ? Out : never;
 
 /** What a server provides for a method. */
 export type Handler<D> =

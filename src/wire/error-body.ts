@@ -6,6 +6,9 @@
 import { LIMITS, RPC_CODES, RPC_REASONS, RpcError, type RpcReason, type SendBuffer } from '../base/index.js';
 import { decodeMessage, type EncodedMessage, encodeMessage } from './message.js';
 
+/** Longest wait that a peer can ask for: an hour. */
+const RETRY_AFTER_MS_MAX = 3_600_000;
+
 /** Longest message text that is sent; the rest is cut. */
 const MESSAGE_CHARS_MAX = 1_024;
 
@@ -31,7 +34,9 @@ export function readErrorBody(bytes: Buffer, start: number, end: number): RpcErr
       ...(details === undefined ? {} : { details }),
       ...(typeof retryable === 'boolean' ? { retryable } : {}),
       ...(typeof maybeExecuted === 'boolean' ? { maybeExecuted } : {}),
-      ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 ? { retryAfterMs } : {}),
+      ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0
+        ? { retryAfterMs: Math.min(retryAfterMs, RETRY_AFTER_MS_MAX) }
+        : {}),
     });
   } catch {
     return new RpcError(code, 'the peer’s error message cannot be decoded', { reason: 'PEER_VIOLATION' });
