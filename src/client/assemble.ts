@@ -33,7 +33,9 @@ export interface AssembleClientOptions extends AssembleOptions {
 }
 
 /** Puts a `ClusterClient`'s parts together; it watches the registry as soon as `watcher.start()` is called. */
-export function assembleClient(options: AssembleClientOptions): ClusterCallerDependencies {
+export function assembleClient(
+  options: AssembleClientOptions,
+): ClusterCallerDependencies & { readonly table: WorkerTable } {
   const { runtime, settings, open } = options;
   const { clock, random, logger } = runtime;
   const table = new WorkerTable();
@@ -68,7 +70,7 @@ export function assembleClient(options: AssembleClientOptions): ClusterCallerDep
     closed: false,
   };
   const registry = new WorkerRegistry({ table, watcher, router, dispose: async () => undefined });
-  return { env, registry, watcher, interceptors: options.interceptors, dispose: options.dispose };
+  return { table, env, registry, watcher, interceptors: options.interceptors, dispose: options.dispose };
 }
 
 /** Puts a `WorkerRegistry` that is used alone together. */

@@ -94,6 +94,7 @@ export class LinkSet {
 
   private add(record: WorkerRecord): void {
     const { clock, open, onUsable, warmMax } = this.deps;
+    for (const link of this.retired) if (isSuccessor(record, link.record)) this.drop(link);
     const knownSinceMs = this.started ? clock.nowMs() : Number.NEGATIVE_INFINITY;
     const link = new WorkerLink(record, open(record), knownSinceMs, onUsable);
     this.linksById.set(record.id, link);
@@ -160,6 +161,11 @@ export class LinkSet {
     const age = nowMs - link.knownSinceMs;
     link.weight = age >= slowStartMs ? 1 : Math.max(WEIGHT_MIN, age / slowStartMs);
   }
+}
+
+/** The process behind `old` cannot be there any more. */
+function isSuccessor(record: WorkerRecord, old: WorkerRecord): boolean {
+  return record.id === old.id && record.instance !== old.instance;
 }
 
 function sameProcess(a: WorkerRecord, b: WorkerRecord): boolean {

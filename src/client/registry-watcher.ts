@@ -127,7 +127,7 @@ export class RegistryWatcher {
       watch.abort(RpcError.of('CONNECTION_LOST', `director ${formatAddress(address)} has gone silent`)),
     );
     try {
-      silence.expectWithin(CONNECT_TIMEOUT_MS);
+      silence.expectWithin(this.connectTimeoutMs());
       this.channel = channel;
       const options = { priority: 'control', signal: watch.signal, timeoutMs: 0 } as const;
       const messages = channel.serverStream(WATCH, { ...this.deps.table.position }, options);
@@ -142,6 +142,13 @@ export class RegistryWatcher {
       this.ended.signal.removeEventListener('abort', stop);
       await channel.close();
     }
+  }
+
+  /** With other directors to go to, one that does not answer is left soon; later rounds are more patient. */
+  private connectTimeoutMs(): number {
+    const { length } = this.deps.directors;
+    const round = Math.floor(this.failures / length);
+    return length === 1 ? CONNECT_TIMEOUT_MS : Math.min(CONNECT_TIMEOUT_MS, (round + 1) * ROUND_TIMEOUT_MS);
   }
 
   private take(message: WatchMessage, snapshot: WorkerRecord[], silence: SilenceWatch): void {
@@ -182,5 +189,6 @@ export class RegistryWatcher {
 const WATCH: MethodRef = { name: 'flotilla.registry.watch', definition: RegistryService.methods.watch };
 /** Time for connecting to a director and its first message, before the next one is tried. */
 const CONNECT_TIMEOUT_MS = 3_000;
+const ROUND_TIMEOUT_MS = 1_000;
 /** Heartbeats that may be missing. Fewer notice a dead director sooner, and take a slow one for dead. */
 const SILENT_HEARTBEATS = 4;

@@ -1,0 +1,200 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { RpcError } from '../../../src/base/index.js';
+import { errorOf, FakeCluster, GET, PUT } from './fake-cluster.js';
+
+describe('the workers of a cluster client', () => {
+  it('hold no calls once all calls have ended, whatever happened to them', async () => {
+    const step = fc.record({
+      type: fc.constantFrom('call', 'call', 'call', 'answer', 'fail', 'lose', 'back', 'remove', 'restart', 'wait'),
+      worker: fc.constantFrom('w1', 'w2', 'w3'),
+      reason: fc.constantFrom(
+        'CANCELLED_BY_CALLER',
+        'DEADLINE',
+        'OVERLOADED',
+        'CONNECTION_LOST',
+        'APPLICATION',
+        'DRAINING',
+      ),
+      ms: fc.nat(2_000),
+    } as const);
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.integer(), async (steps, seed) => {
+        const cluster = new FakeCluster({ workers: 3, seed });
+        const calls: Promise<unknown>[] = [];
+        let instance = 0;
+        for (const { type, worker, reason, ms } of steps) {
+          const channel = cluster.channel(worker);
+          if (type === 'call') {
+            const options = { timeoutMs: 10_000, waitForReady: ms % 2 === 0 };
+            calls.push(cluster.client.unary(ms % 3 === 0 ? PUT : GET, {}, options).catch(() => undefined));
+          } else if (type === 'answer') channel.answer();
+          else if (type === 'fail') channel.fail(reason);
+          else if (type === 'lose') channel.lose();
+          else if (type === 'back' && channel.state === 'unavailable') channel.setState('ready');
+          else if (type === 'remove') cluster.remove(worker);
+          else if (type === 'restart') {
+            instance += 1;
+            cluster.add(worker, { instance: `r${instance}` });
+          } else await cluster.clock.advance(ms);
+          const held = cluster.everyChannel.reduce((sum, { calls: { length } }) => sum + length, 0);
+          expect(cluster.env.links.outstanding()).to.equal(held);
+        }
+        for (const channel of cluster.everyChannel) channel.auto = ({ settle }) => settle.resolve('end');
+        for (const channel of cluster.everyChannel) while (channel.calls.length > 0) channel.answer();
+        await cluster.clock.advance(20_000);
+        await Promise.all(calls);
+        expect(cluster.env.links.outstanding()).to.equal(0);
+        expect(cluster.env.waiting.size).to.equal(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('get calls by their tags and methods, following every change', () => {
+    const cluster = new FakeCluster({ workers: 3 });
+    void cluster.client.unary(GET, 1, { filter: 'name=w2' });
+    expect(cluster.holder()).to.equal(cluster.channel('w2'));
+    cluster.add('w2', { tags: { name: 'other' } });
+    expect(cluster.channel('w2').calls, 'the same process keeps its channel and calls').to.have.lengthOf(1);
+    cluster.add('w3', { tags: { name: 'w2' } });
+    void cluster.client.unary(GET, 2, { filter: 'name=w2' });
+    expect(cluster.channel('w3').calls.map((call) => call.input)).to.deep.equal([2]);
+  });
+
+  it('fail their calls over when they restart at the same address', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    const before = cluster.channel('w1');
+    const result = cluster.client.unary(GET, {}, { filter: 'name in (w1,w2)' });
+    const holder = cluster.holder();
+    const id = String(holder.target.id);
+    cluster.add(id, { instance: 'second' });
+    expect(holder.state).to.equal('closed');
+    cluster.holder().answer('moved');
+    expect(await result).to.equal('moved');
+    if (id === 'w1') expect(cluster.channel('w1')).not.to.equal(before);
+    const direct = cluster.client.unary(PUT, {}, { filter: `name=${id}` });
+    cluster.channel(id).answer('from the new process');
+    expect(await direct).to.equal('from the new process');
+  });
+
+  it('finish their calls when they leave the registry alive', async () => {
+    const cluster = new FakeCluster({ workers: 1 });
+    const result = cluster.client.unary(PUT, {});
+    cluster.remove('w1');
+    await cluster.clock.advance(60_000);
+    expect((await errorOf(cluster.client.unary(PUT, {}))).reason).to.equal('NO_WORKER');
+    cluster.channel('w1').answer('late');
+    expect(await result).to.equal('late');
+    await cluster.clock.advance(200);
+    expect(cluster.channel('w1').state).to.equal('closed');
+  });
+
+  it('are passed over after failures in a row, and tried again later', async () => {
+    const cluster = new FakeCluster({ workers: 2, settings: { retry: { attemptsMax: 1 } } });
+    const sick = cluster.channel('w1');
+    const well = cluster.channel('w2');
+    sick.auto = ({ settle }) => settle.reject(RpcError.of('HANDLER_FAILED', 'sick'));
+    well.auto = ({ settle }) => settle.resolve('well');
+    let failures = 0;
+    const call = () => cluster.client.unary(GET, {}).catch(() => (failures += 1));
+    for (let n = 0; n < 100; n += 1) await call();
+    expect(failures).to.equal(5);
+    await cluster.clock.advance(1_100);
+    for (let n = 0; n < 100; n += 1) await call();
+    expect(failures).to.be.within(6, 10);
+  });
+
+  it('are pinged when they go silent, avoided without an answer, and given up in the end', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    const silent = cluster.channel('w1');
+    const other = cluster.channel('w2');
+    silent.silent = true;
+    void cluster.client.unary(GET, {}, { filter: 'name=w2' });
+    const stuck = cluster.client.unary(GET, {});
+    expect(silent.calls).to.have.lengthOf(1);
+    await cluster.clock.advance(400);
+    expect(silent.pings).to.have.lengthOf(1);
+    silent.pings.shift()?.settle.reject(RpcError.of('DEADLINE', 'no answer'));
+    for (let n = 0; n < 10; n += 1) void cluster.client.unary(GET, n);
+    expect(silent.calls, 'new calls avoid it').to.have.lengthOf(1);
+    await cluster.clock.advance(5_000);
+    expect(silent.state, 'its connection is given up').to.equal('closed');
+    while (other.calls.length > 0) other.answer('rescued');
+    expect(await stuck).to.equal('rescued');
+  });
+
+  it('are not suspected while they answer pings, however slow their handlers are', async () => {
+    const cluster = new FakeCluster({ workers: 1 });
+    const result = cluster.client.unary(GET, {}, { timeoutMs: 60_000 });
+    await cluster.clock.advance(30_000);
+    expect(cluster.client.stats().workers[0]).to.include({ suspected: false, outstanding: 1 });
+    cluster.channel('w1').answer('slow');
+    expect(await result).to.equal('slow');
+  });
+
+  it('get a growing share of the calls when they are new', async () => {
+    const cluster = new FakeCluster({ workers: 1, slowStartMs: 1_000 });
+    cluster.env.links.start();
+    cluster.add('w2');
+    for (let n = 0; n < 44; n += 1) void cluster.client.unary(GET, n);
+    expect(cluster.channel('w2').calls.length).to.be.within(3, 5);
+    await cluster.clock.advance(1_100);
+    for (let n = 0; n < 44; n += 1) void cluster.client.unary(GET, n);
+    expect(cluster.channel('w2').calls.length).to.equal(44);
+  });
+
+  it('count the load that others put on them', () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    cluster.channel('w1').peerLoad = 20;
+    void cluster.client.unary(GET, {}, { filter: 'name=w1' });
+    cluster.channel('w1').answer();
+    for (let n = 0; n < 20; n += 1) void cluster.client.unary(GET, n);
+    expect(cluster.channel('w1').calls).to.have.lengthOf(0);
+  });
+
+  it('are forgotten as loaded when nothing was heard of it for a second', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    cluster.channel('w1').peerLoad = 1_000;
+    void cluster.client.unary(GET, {}, { filter: 'name=w1' });
+    cluster.channel('w1').answer();
+    await cluster.clock.advance(1_500);
+    for (let n = 0; n < 20; n += 1) void cluster.client.unary(GET, n);
+    expect(cluster.channel('w1').calls).to.have.lengthOf(10);
+  });
+});
+
+describe('callWorker and callAllWorkers', () => {
+  it('learn from the registry whether a method is idempotent', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    const repeated = cluster.client.callWorker('kv.get', {});
+    cluster.holder().fail('CONNECTION_LOST');
+    cluster.holder().answer('again');
+    expect(await repeated).to.equal('again');
+    const lost = errorOf(cluster.client.callWorker('kv.put', {}));
+    cluster.holder().fail('CONNECTION_LOST');
+    expect((await lost).reason).to.equal('CONNECTION_LOST');
+  });
+
+  it('name the method that no worker serves, and refuse streaming ones', async () => {
+    const cluster = new FakeCluster({ workers: 1 });
+    expect((await errorOf(cluster.client.callWorker('kv.none', {}))).message).to.equal('no worker serves kv.none');
+    cluster.add('w1', { methods: [{ name: 'kv.watch', kind: 'serverStream', idempotent: false }] });
+    expect((await errorOf(cluster.client.callWorker('kv.watch', {}))).reason).to.equal('KIND_MISMATCH');
+    expect((await errorOf(cluster.client.callAllWorkers('kv.watch', {}))).reason).to.equal('KIND_MISMATCH');
+  });
+
+  it('return a value or an error for every worker that matches', async () => {
+    const cluster = new FakeCluster({ workers: 4 });
+    cluster.add('w3', { state: 'draining' });
+    const results = cluster.client.callAllWorkers('kv.get', {}, 'name != w4');
+    cluster.channel('w2').answer('two');
+    cluster.channel('w1').fail('HANDLER_FAILED');
+    const [first, second, ...others] = await results;
+    expect(first).to.include({ worker: 'w1', ok: false });
+    expect(second).to.deep.equal({ worker: 'w2', ok: true, value: 'two' });
+    expect(others).to.deep.equal([]);
+    expect(await cluster.client.callAllWorkers('kv.get', {}, 'name=nobody')).to.deep.equal([]);
+    expect(cluster.outstanding()).to.deep.equal([0, 0, 0, 0]);
+  });
+});
