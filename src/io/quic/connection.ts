@@ -61,6 +61,7 @@ export class QuicConnection implements Connection {
   private offeredEarlyData = false;
   private wantsRead = false;
   private hasReceived = false;
+  private closeDatagrams = 0;
   private nextBidirectional: number;
   private nextUnidirectional: number;
 
@@ -341,6 +342,7 @@ export class QuicConnection implements Connection {
       const room = this.allowance < sendBuffer.length ? sendBuffer.subarray(0, this.allowance) : sendBuffer;
       const size = this.write(native, room);
       if (size === 0) return more;
+      if (this.state === 'closed' && this.isCloseStuck(native)) return false;
       burst += size + DATAGRAM_OVERHEAD_BYTES;
       this.allowance -= size;
       counters.datagramsSent += 1;
@@ -363,6 +365,17 @@ export class QuicConnection implements Connection {
       else this.rejected(native);
       return 0;
     }
+  }
+
+  /**
+   * quiche 0.18 never comes to CONNECTION_CLOSE, and makes handshake probes without end instead, when a connection is
+   * closed while its handshake packets are waiting for an acknowledgement. Then the peer has to find out by itself.
+   */
+  private isCloseStuck(native: NativeConnection): boolean {
+    this.closeDatagrams += 1;
+    if (this.closeDatagrams < CLOSE_DATAGRAMS_MAX || native.isDraining()) return false;
+    this.abandon();
+    return true;
   }
 
   private setTimer(native: NativeConnection): void {
@@ -473,6 +486,7 @@ const STOP_SCAN_STREAMS = 32;
 const STOP_SCAN_MS = 10;
 /** What the kernel charges a small datagram in the receiver's buffer beyond its payload, about. */
 const DATAGRAM_OVERHEAD_BYTES = 1_024;
+const CLOSE_DATAGRAMS_MAX = 4;
 const AGE_GRACE = 1.1;
 /** quiche 0.18 remembers the id of every stream: about 20 MiB at this number. */
 const STREAMS_PER_CONNECTION_MAX = 1_048_576;

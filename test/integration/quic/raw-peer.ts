@@ -116,3 +116,46 @@ function configOf(quiche: Quiche, options: RawClientOptions): NativeConfig {
   config.setInitialMaxStreamsBidi(100);
   return config;
 }
+
+/** Carries datagrams between one client and a server; `toServer` and `toClient` say what becomes of each. */
+export class RawProxy {
+  toServer: (datagram: Buffer) => readonly Buffer[] = (datagram) => [datagram];
+  toClient: (datagram: Buffer) => readonly Buffer[] = (datagram) => [datagram];
+  private readonly front: RawPeer;
+  private readonly backs = new Map<number, dgram.Socket>();
+  private readonly server: SocketAddress;
+
+  private constructor(front: RawPeer, server: SocketAddress) {
+    this.front = front;
+    this.server = server;
+    front.socket.on('message', (datagram, from) => {
+      const back = this.backFor(from.port);
+      for (const sent of this.toServer(datagram)) back.send(sent, this.server.port, this.server.host);
+    });
+  }
+
+  static async open(server: SocketAddress): Promise<RawProxy> {
+    return new RawProxy(await RawPeer.open(), server);
+  }
+
+  get address(): SocketAddress {
+    return this.front.address;
+  }
+
+  close(): void {
+    this.front.close();
+    for (const back of this.backs.values()) back.close();
+  }
+
+  private backFor(clientPort: number): dgram.Socket {
+    let back = this.backs.get(clientPort);
+    if (back === undefined) {
+      back = dgram.createSocket('udp4');
+      back.on('message', (datagram) => {
+        for (const sent of this.toClient(datagram)) this.front.socket.send(sent, clientPort, '127.0.0.1');
+      });
+      this.backs.set(clientPort, back);
+    }
+    return back;
+  }
+}
