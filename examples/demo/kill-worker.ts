@@ -1,0 +1,70 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { checkRestart } from './checks.js';
+import type { DemoCluster } from './demo-cluster.js';
+import { CONCURRENCY, startLoad } from './put-load.js';
+import { count, duration, type Screen } from './screen.js';
+import { until } from './until.js';
+
+/** Kills one worker under load and starts it again; no call may fail. */
+export async function killWorker(cluster: DemoCluster, id: string, screen: Screen): Promise<void> {
+  const victim = cluster.worker(id);
+  const load = startLoad(cluster);
+  await until(`${id} answers calls`, () => load.answeredBy(victim.pid) > 0);
+
+  screen.say(`${CONCURRENCY} calls at any time; ${id} (pid ${victim.pid}) gets SIGKILL`);
+  const retriesBefore = cluster.client.stats().retries;
+  const killedAtMs = performance.now();
+  const endedBy = await victim.end('SIGKILL');
+  // Replies that had left the worker before may still be on their way.
+  await wait(REPLIES_UNDER_WAY_MS);
+  const fromTheDead = load.answeredBy(victim.pid);
+  const answeredBefore = load.answered;
+  await progressing(screen, load, GONE_MS);
+
+  const restartedAtMs = performance.now();
+  const successor = await cluster.restart(id);
+  const readyAtMs = performance.now();
+  await until(`${id} answers calls again`, () => load.answeredBy(successor.pid) > 0);
+  const backAtMs = performance.now();
+  const callsWhileGone = load.answered - answeredBefore - load.answeredBy(successor.pid);
+  await progressing(screen, load, AFTERWARDS_MS);
+  const figures = await load.stop();
+
+  const callsAfterReturn = load.answeredBy(successor.pid);
+  const retries = cluster.client.stats().retries - retriesBefore;
+  const others = cluster.workerIds.filter((other) => other !== id).join(' and ');
+  screen.say(
+    `dead for ${duration(restartedAtMs - killedAtMs)}, then started again at ${successor.address} ` +
+      `(pid ${successor.pid}), ready ${duration(readyAtMs - restartedAtMs)} later`,
+  );
+  screen.say(
+    `out of rotation for ${duration(backAtMs - killedAtMs)}, in which ${others} answered ${count(callsWhileGone)} calls`,
+  );
+  screen.say(
+    `took calls again ${duration(backAtMs - readyAtMs)} after it was ready, ${count(callsAfterReturn)} of them since`,
+  );
+  const dead = load.answeredBy(victim.pid);
+  const known = [...cluster.byWorker(load.answers).values(), dead].reduce((sum, answers) => sum + answers, 0);
+  const foreign = figures.calls - known;
+  const callsFromTheDead = dead - fromTheDead;
+  const outcome = { ...figures, worker: id, endedBy, callsWhileGone, callsFromTheDead, callsAfterReturn, foreign };
+  const why = checkRestart(outcome);
+  if (why !== undefined) throw new Error(why);
+  screen.say(
+    `none of ${count(figures.calls)} calls failed; ${count(retries)} were repeated at another worker; ` +
+      `the slowest took ${duration(figures.maxMs)}`,
+  );
+}
+
+async function progressing(screen: Screen, load: { readonly answered: number }, durationMs: number): Promise<void> {
+  const endMs = performance.now() + durationMs;
+  for (let leftMs = durationMs; leftMs > 0; leftMs = endMs - performance.now()) {
+    screen.progress(`${count(load.answered)} calls answered`);
+    await wait(Math.min(PROGRESS_MS, leftMs));
+  }
+}
+
+const REPLIES_UNDER_WAY_MS = 100;
+const GONE_MS = 1_000;
+const AFTERWARDS_MS = 2_000;
+const PROGRESS_MS = 250;

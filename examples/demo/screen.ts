@@ -1,0 +1,61 @@
+/** The demo's output: steps with what they found, and progress that a terminal rewrites in place. */
+export class Screen {
+  private readonly out: NodeJS.WriteStream;
+  private progressAtMs = 0;
+  private rewriting = false;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.out = out;
+  }
+
+  step(title: string): void {
+    this.line(`\n${title}`);
+    this.progressAtMs = performance.now();
+  }
+
+  say(text: string): void {
+    this.line(`  ${text}`);
+  }
+
+  /** One whole line. */
+  line(text: string): void {
+    if (this.rewriting) this.out.write('\r\x1b[K');
+    this.rewriting = false;
+    this.out.write(`${text}\n`);
+  }
+
+  /** What is going on: on a terminal always the last line, elsewhere a line every second or so. */
+  progress(text: string): void {
+    if (this.out.isTTY) {
+      this.out.write(`\r\x1b[K  ${text}`.slice(0, (this.out.columns ?? 80) + 3));
+      this.rewriting = true;
+      return;
+    }
+    const nowMs = performance.now();
+    if (nowMs - this.progressAtMs < 950) return;
+    this.progressAtMs = nowMs;
+    this.line(`  ${text}`);
+  }
+}
+
+/** `1,234,567` */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** `0.47 ms`, `45 ms`, `2.3 s` */
+export function duration(valueMs: number): string {
+  if (valueMs >= 1000) return `${(valueMs / 1000).toFixed(1)} s`;
+  return `${valueMs < 10 ? valueMs.toFixed(2) : Math.round(valueMs)} ms`;
+}
+
+/** `w1 120 (33 %), w2 124 (34 %), w3 121 (33 %)` */
+export function shares(byWorker: ReadonlyMap<string, number>): string {
+  const total = Math.max(
+    1,
+    [...byWorker.values()].reduce((sum, value) => sum + value, 0),
+  );
+  return [...byWorker]
+    .map(([id, value]) => `${id} ${count(value)} (${Math.round((100 * value) / total)} %)`)
+    .join(', ');
+}
