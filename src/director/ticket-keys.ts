@@ -52,7 +52,7 @@ export class TicketKeys {
 }
 
 function newKey(random: Random): TicketKey {
-  return { id: Buffer.from(random.bytes(8)).toString('hex'), key: random.bytes(TICKET_KEY_BYTES) };
+  return { id: Buffer.from(random.bytes(8)).toString('hex'), key: Buffer.from(random.bytes(TICKET_KEY_BYTES)) };
 }
 
 const TICKET_KEY_BYTES = 48;
