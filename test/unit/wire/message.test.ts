@@ -43,6 +43,18 @@ function faultOf(bytes: Buffer): string | undefined {
 }
 
 describe('messages', () => {
+  it('carries a Uint8Array and a Buffer as the same bytes, whatever their length', () => {
+    for (const length of [0, 1, 255, 256, 65_535, 65_536, 200_000]) {
+      const bytes = Uint8Array.from({ length }, (_, index) => index % 251);
+      const inside = encoded({ before: 1, bytes, after: 'x' });
+      expect(inside.equals(encoded({ before: 1, bytes: Buffer.from(bytes), after: 'x' }))).to.equal(true);
+      const value = decoded(inside) as { bytes: Buffer; after: string };
+      expect(value.after).to.equal('x');
+      expect(value.bytes.equals(bytes)).to.equal(true);
+      expect(encoded(bytes)[0]).to.equal([0xc4, 0xc5, 0xc6][Number(length > 255) + Number(length > 65_535)]);
+    }
+  });
+
   it('come back as they were sent', () => {
     fc.assert(
       fc.property(values, (value) => {
