@@ -1,8 +1,12 @@
 import { LIMITS, type NodeId, type NodeRole } from '../../base/index.js';
 import type { Clock, ConnectTarget, Endpoint, Logger, Random } from '../../ports/index.js';
-import { type BackoffOptions, RECONNECT_BACKOFF, RETRY_BACKOFF } from '../../rpc/backoff.js';
-import type { ClientInterceptor } from '../../rpc/interceptor.js';
-import type { RetryBudget } from '../../rpc/retry-budget.js';
+import {
+  type BackoffOptions,
+  type ClientInterceptor,
+  RECONNECT_BACKOFF,
+  RETRY_BACKOFF,
+  type RetryBudget,
+} from '../../rpc/index.js';
 import type { CompressionPolicy } from './payload.js';
 
 /** Repeating calls that failed. Only idempotent methods, and calls that certainly were not executed. */

@@ -1,7 +1,5 @@
 import { RpcError } from '../../base/index.js';
-import type { CallOptions } from '../../rpc/call-options.js';
-import type { Expiring } from '../../rpc/call-table.js';
-import type { Headers } from '../../rpc/context.js';
+import type { CallOptions, Expiring, Headers } from '../../rpc/index.js';
 import type { ClientLane } from './client-lane.js';
 import type { Settle } from './settle.js';
 

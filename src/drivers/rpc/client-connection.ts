@@ -4,9 +4,7 @@
  */
 import { CLOSE_CODES, LIMITS, RpcError, type SendBuffer } from '../../base/index.js';
 import type { Clock, CloseReason, Connection, ConnectionHandler, Stream, StreamHandler } from '../../ports/index.js';
-import type { CallOptions } from '../../rpc/call-options.js';
-import { CallTable } from '../../rpc/call-table.js';
-import type { MethodRef } from '../../rpc/caller.js';
+import { type CallOptions, CallTable, type MethodRef } from '../../rpc/index.js';
 import {
   abandonFrame,
   beginFrame,
@@ -208,9 +206,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
   onClosed(_connection: Connection, reason: CloseReason): void {
     this.state = 'closed';
     this.deadlines.stop();
-    this.calls.clear((call) =>
-      call.fail(lostCallError(reason, this.options.target, reason.wasOpen && call.maybeSent())),
-    );
+    this.calls.clear((call) => call.fail(lostCallError(reason, this.options.target, call.maybeSent())));
     this.owner.onClosed(this, reason);
   }
 
@@ -244,8 +240,11 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     if (end - start < 2) return this.violation('a reply that ends early');
     const call = this.calls.take(callId);
     if (call === undefined) return true;
+    if (!(call instanceof ClientCall)) {
+      call.fail(RpcError.of('PEER_VIOLATION', 'a reply came on a lane to a call with its own stream'));
+      return this.violation('a reply on a lane to a call with its own stream');
+    }
     const load = bytes.readUInt16BE(start);
-    if (!(call instanceof ClientCall)) return this.violation('a reply on a lane to a call with its own stream');
     this.owner.onAnswer(load, this.options.clock.nowMs() - call.startedMs);
     deliverReply(call, flags, bytes, start + 2, end, this.options.messageBytesMax);
     if (this.calls.size === 0) this.owner.onIdle(this);
@@ -377,7 +376,11 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
         RpcError.of('DEADLINE', `no answer from ${this.options.target} in time`, { maybeExecuted: call.maybeSent() }),
       );
       if (call instanceof ClientCall) this.cancel(id);
-      else this.calls.take(id);
+      else {
+        // Its stream tells the peer; no answer comes on a lane.
+        this.calls.take(id);
+        if (this.calls.size === 0) this.owner.onIdle(this);
+      }
     });
     return this.calls.earliestMs;
   }

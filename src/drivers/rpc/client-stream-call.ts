@@ -6,9 +6,7 @@
 import { CLOSE_CODES, RpcError } from '../../base/index.js';
 import type { Stream, StreamHandler, TrafficClass } from '../../ports/index.js';
 import { TRAFFIC_CLASSES } from '../../ports/index.js';
-import type { CallOptions } from '../../rpc/call-options.js';
-import type { MethodRef } from '../../rpc/caller.js';
-import type { Headers } from '../../rpc/context.js';
+import type { CallOptions, Headers, MethodRef } from '../../rpc/index.js';
 import {
   beginFrame,
   endFrame,

@@ -1,9 +1,12 @@
 import { RPC_REASONS, RpcError, type RpcReason } from '../../base/index.js';
 import type { CloseReason } from '../../ports/index.js';
 
-/** The error of a call that was in progress when its connection ended. */
+/**
+ * The error of a call that was in progress when its connection ended. One that was sent as 0-RTT data may have been
+ * executed although the handshake was never completed.
+ */
 export function lostCallError(reason: CloseReason, target: string, maybeExecuted: boolean): RpcError {
-  if (!reason.wasOpen) return connectError(reason, target);
+  if (!reason.wasOpen && !maybeExecuted) return connectError(reason, target);
   const how = ENDINGS[reason.by];
   return RpcError.of(
     'CONNECTION_LOST',

@@ -1,6 +1,6 @@
 import { CLOSE_CODES, formatAddress } from '../../base/index.js';
 import type { CloseReason, Endpoint, Timer } from '../../ports/index.js';
-import { backoffMs } from '../../rpc/backoff.js';
+import { backoffMs } from '../../rpc/index.js';
 import type { HelloAck } from '../../wire/index.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import { type CallObserver, ClientConnection, type ConnectionOwner } from './client-connection.js';
@@ -117,11 +117,11 @@ export class ConnectionKeeper implements ConnectionOwner {
       if (!early) this.listener.onBulkSettled();
       return;
     }
-    if (connection === this.dialing) this.promote(connection);
-    if (connection !== this.current) return;
     if (early) this.counters.earlyData++;
-    else {
-      this.attempt = 0;
+    // One that works is not given up for one whose handshake may still fail.
+    if (connection === this.dialing && !(early && this.current !== undefined)) this.promote(connection);
+    if (connection !== this.current) return;
+    if (!early) {
       this.lastFailure = undefined;
       if (connection.connection?.resumed === true) this.counters.resumed++;
     }
@@ -130,7 +130,10 @@ export class ConnectionKeeper implements ConnectionOwner {
   }
 
   onHello(connection: ClientConnection, ack: HelloAck): void {
-    if (connection === this.current) this.setDraining(ack.draining);
+    if (connection !== this.current) return;
+    // Not at the handshake: a peer that refuses the hello would be asked again without a pause.
+    this.attempt = 0;
+    this.setDraining(ack.draining);
   }
 
   onGoingAway(connection: ClientConnection): void {

@@ -20,6 +20,13 @@ const OF_NESTED_CALLS: ReadonlySet<RpcReason> = new Set<RpcReason>([
   'METHOD_UNKNOWN',
 ]);
 
+/** What the caller is told when the handler has run and its output or headers cannot be sent. */
+export function outputError(thrown: unknown): RpcError {
+  const { reason, message } = RpcError.from(thrown);
+  const cause = { maybeExecuted: true, cause: thrown };
+  return RpcError.of(reason === 'INPUT_INVALID' ? 'OUTPUT_INVALID' : reason, message, cause);
+}
+
 /**
  * What the caller is told of a handler's failure. An `RpcError` is passed on; of anything else the caller learns only
  * that the handler failed, and the log gets the rest.

@@ -1,7 +1,13 @@
 import { FlotillaError, RpcError } from '../../base/index.js';
-import type { CallContext } from '../../rpc/context.js';
-import { chainServer, type ServerInterceptor } from '../../rpc/interceptor.js';
-import { type AnyMethod, type Implementation, methodName, type UntypedHandler } from '../../rpc/service.js';
+import {
+  type AnyMethod,
+  type CallContext,
+  chainServer,
+  type Implementation,
+  methodName,
+  type ServerInterceptor,
+  type UntypedHandler,
+} from '../../rpc/index.js';
 
 /** A method as the server dispatches to it. */
 export interface ServedMethod {

@@ -1,5 +1,5 @@
 import { RpcError } from '../../base/index.js';
-import type { Headers } from '../../rpc/context.js';
+import type { Headers } from '../../rpc/index.js';
 import { FLAG, readHeaders } from '../../wire/index.js';
 import type { ClientCall } from './client-call.js';
 import { readPayload } from './payload.js';

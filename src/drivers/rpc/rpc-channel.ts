@@ -1,10 +1,14 @@
 import { formatAddress, RpcError } from '../../base/index.js';
 import type { CloseReason } from '../../ports/index.js';
-import { backoffMs } from '../../rpc/backoff.js';
-import type { CallOptions } from '../../rpc/call-options.js';
-import type { Caller, MethodRef } from '../../rpc/caller.js';
-import { type ClientInvoke, type ClientRequest, chainClient } from '../../rpc/interceptor.js';
-import { RetryBudget } from '../../rpc/retry-budget.js';
+import {
+  type Caller,
+  type CallOptions,
+  type ClientInvoke,
+  type ClientRequest,
+  chainClient,
+  type MethodRef,
+  RetryBudget,
+} from '../../rpc/index.js';
 import type { HelloAck } from '../../wire/index.js';
 import { type ChannelOptions, type ResolvedChannelOptions, resolveChannelOptions } from './channel-options.js';
 import { abortError, watchSignals } from './client-call.js';
@@ -13,6 +17,7 @@ import { ClientStreamCall } from './client-stream-call.js';
 import { connectError } from './close-error.js';
 import { type ChannelCounters, type ChannelState, ConnectionKeeper, type KeeperListener } from './connection-keeper.js';
 import { DeferredReplies } from './deferred-replies.js';
+import { RetriedCall, type RetryHost } from './retried-call.js';
 import type { Settle } from './settle.js';
 import { WaitingCalls } from './waiting-calls.js';
 
@@ -37,15 +42,15 @@ export class RpcChannel implements Caller {
   private readonly waiting: WaitingCalls;
   private readonly listeners = new Set<(state: ChannelState) => void>();
   private readonly invoke: ClientInvoke | undefined;
-  private readonly budget: RetryBudget;
+  private readonly retries: RetryHost;
   private idleWaiters: (() => void)[] = [];
 
   constructor(options: ChannelOptions) {
     this.options = resolveChannelOptions(options);
     this.target = `${options.target.id ?? options.target.role} (${formatAddress(options.target.address)})`;
-    this.waiting = new WaitingCalls(options.clock);
+    this.waiting = new WaitingCalls(options.clock, () => this.wakeWhenIdle());
     this.keeper = new ConnectionKeeper(this.options, this.listener());
-    this.budget = this.options.retry.budget ?? new RetryBudget();
+    this.retries = this.retryHost();
     const interceptors = options.interceptors ?? [];
     if (interceptors.length > 0) this.invoke = chainClient(interceptors, (request) => this.carry(request));
   }
@@ -63,9 +68,9 @@ export class RpcChannel implements Caller {
     return this.keeper.peerDraining;
   }
 
-  /** Calls in progress and waiting for a connection. */
+  /** Calls in progress, waiting for a connection, and pausing before another attempt. */
   get inFlight(): number {
-    return this.keeper.callsInProgress + this.waiting.size;
+    return this.keeper.callsInProgress + this.waiting.size + this.retries.pausing.size;
   }
 
   /** Whether the present connection was shortened by a session ticket. */
@@ -125,10 +130,7 @@ export class RpcChannel implements Caller {
    * under {@link unary} and under `ClusterClient`.
    */
   begin(method: MethodRef, input: unknown, options: CallOptions | undefined, settle: Settle): void {
-    const deadlineMs = this.deadlineOf(options, this.options.timeoutMs);
-    const refusal = options === undefined ? undefined : this.refusal(options, deadlineMs);
-    if (refusal !== undefined) settle.reject(refusal);
-    else this.startUnary(method, input, options, deadlineMs, settle);
+    this.attempt(method, input, options, this.deadlineOf(options, this.options.timeoutMs), settle);
   }
 
   unary(method: MethodRef, input: unknown, options?: CallOptions): Promise<unknown> {
@@ -173,6 +175,7 @@ export class RpcChannel implements Caller {
     const error = this.closedError();
     this.keeper.close((connection) => connection.calls.clear((call) => call.fail(error)));
     this.waiting.failAll(error);
+    for (const call of [...this.retries.pausing]) call.again();
     this.wakeIdleWaiters();
   }
 
@@ -188,9 +191,7 @@ export class RpcChannel implements Caller {
       onUsable: (early) => this.waiting.release(early),
       onUnavailable: (reason: CloseReason) => this.waiting.failAll(connectError(reason, this.target), true),
       onBulkSettled: () => this.waiting.release(false),
-      onIdle: () => {
-        if (this.inFlight === 0) this.wakeIdleWaiters();
-      },
+      onIdle: () => this.wakeWhenIdle(),
       onAnswer: (load, latencyMs) => {
         this.peerLoad = load;
         const ewmaMs = this.latencyEwmaMs;
@@ -199,6 +200,22 @@ export class RpcChannel implements Caller {
       onLongMessage: (connection, method, input, options, deadlineMs, settle) =>
         this.unaryOnStream(connection, method, input, options, deadlineMs, settle),
     };
+  }
+
+  private retryHost(): RetryHost {
+    const { clock, random, retry } = this.options;
+    return {
+      ...{ clock, random, retry, budget: retry.budget ?? new RetryBudget(), pausing: new Set() },
+      attempt: (method, input, options, deadlineMs, settle) => this.attempt(method, input, options, deadlineMs, settle),
+      onRetry: () => {
+        this.keeper.counters.retries++;
+      },
+      onEnd: () => this.wakeWhenIdle(),
+    };
+  }
+
+  private wakeWhenIdle(): void {
+    if (this.idleWaiters.length > 0 && this.inFlight === 0) this.wakeIdleWaiters();
   }
 
   private wakeIdleWaiters(): void {
@@ -226,42 +243,22 @@ export class RpcChannel implements Caller {
   }
 
   private unaryWithRetry(method: MethodRef, input: unknown, options: CallOptions | undefined): Promise<unknown> {
+    const deadlineMs = this.deadlineOf(options, this.options.timeoutMs);
     return new Promise((resolve, reject) => {
-      const deadlineMs = this.deadlineOf(options, this.options.timeoutMs);
-      const idempotent = isIdempotent(method, options);
-      let attempts = 1;
-      const start = () => {
-        const refusal = options === undefined ? undefined : this.refusal(options, deadlineMs);
-        if (refusal !== undefined) reject(refusal);
-        else this.startUnary(method, input, options, deadlineMs, settle);
-      };
-      const settle: Settle = {
-        resolve: (value) => {
-          this.budget.deposit();
-          resolve(value);
-        },
-        reject: (error) => {
-          const pauseMs = this.retryPause(error, attempts, idempotent, deadlineMs);
-          if (pauseMs === undefined) return reject(error);
-          attempts++;
-          this.keeper.counters.retries++;
-          this.options.clock.setTimer(pauseMs, start);
-        },
-      };
-      start();
+      new RetriedCall(this.retries, { method, input, options, deadlineMs, settle: { resolve, reject } }).start();
     });
   }
 
-  /** How long to wait before the next attempt; `undefined` when there should be none. */
-  private retryPause(error: RpcError, attempts: number, idempotent: boolean, deadlineMs: number): number | undefined {
-    const { attemptsMax, backoff } = this.options.retry;
-    if (!error.retryable || (error.maybeExecuted && !idempotent)) return undefined;
-    if (attempts >= attemptsMax || this.state === 'closed') return undefined;
-    // Failing fast is what the caller asked for: it wants to hear of an outage, not to wait for its end.
-    if (error.reason === 'NOT_CONNECTED') return undefined;
-    const pauseMs = Math.max(error.retryAfterMs ?? 0, backoffMs(backoff, attempts - 1, this.options.random.float()));
-    if (this.options.clock.nowMs() + pauseMs >= deadlineMs || !this.budget.withdraw()) return undefined;
-    return pauseMs;
+  private attempt(
+    method: MethodRef,
+    input: unknown,
+    options: CallOptions | undefined,
+    deadlineMs: number,
+    settle: Settle,
+  ): void {
+    const refusal = options === undefined ? undefined : this.refusal(options, deadlineMs);
+    if (refusal !== undefined) settle.reject(refusal);
+    else this.startUnary(method, input, options, deadlineMs, settle);
   }
 
   private startUnary(
@@ -342,7 +339,7 @@ export class RpcChannel implements Caller {
           return this.park(method, options, deadlineMs, open, reject);
         }
         const carrier = options.priority === 'bulk' ? this.keeper.bulkConnection(current) : current;
-        if (carrier.state === 'connecting')
+        if (carrier.state === 'connecting' || (carrier.state === 'early' && !usable(carrier, method, options)))
           return this.park(method, { ...options, waitForReady: true }, deadlineMs, open, reject);
         try {
           resolve(new ClientStreamCall(carrier, method, options, deadlineMs, 'data'));

@@ -1,7 +1,7 @@
 import type { PeerIdentity } from '../../base/index.js';
 import { RpcError, type SocketAddress } from '../../base/index.js';
 import type { Connection } from '../../ports/index.js';
-import type { CallContext, Headers } from '../../rpc/context.js';
+import type { CallContext, Headers } from '../../rpc/index.js';
 import type { ServedMethod } from './method-table.js';
 
 const NO_HEADERS: Headers = Object.freeze({});

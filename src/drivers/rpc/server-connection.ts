@@ -21,7 +21,7 @@ import {
   writePreamble,
 } from '../../wire/index.js';
 import { DeadlineTimer } from './deadline-timer.js';
-import { handlerError } from './handler-error.js';
+import { handlerError, outputError } from './handler-error.js';
 import { IncomingStream } from './incoming-stream.js';
 import { type ServedMethod, validated } from './method-table.js';
 import { appendMessage, type CompressionPolicy, compressMessage, readPayload, tooLarge } from './payload.js';
@@ -114,7 +114,8 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
     end: number,
   ): boolean {
     if (this.hello === undefined) return this.onHello(lane, type, bytes, start, end);
-    if (type === FRAME.REQUEST) this.onRequest(lane, flags, callId, bytes, start, end);
+    if (this.calls.has(callId) && type === FRAME.REQUEST) this.violation('the id of a call in progress for another');
+    else if (type === FRAME.REQUEST) this.onRequest(lane, flags, callId, bytes, start, end);
     else if (type === FRAME.CANCEL)
       this.calls.get(callId)?.stop(RpcError.of('CANCELLED_BY_CALLER', 'the caller cancelled the call'));
     else if (type === FRAME.HELLO) this.violation('a second hello');
@@ -161,15 +162,19 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
     return undefined;
   }
 
-  /** A call has started; every `begun` is followed by one `ended`. */
+  /** A call has started; every `begun` is followed by one `ended`. @throws RpcError `PEER_VIOLATION` */
   begun(callId: number, call: StoppableCall): void {
+    if (this.calls.has(callId)) {
+      this.violation('the id of a call in progress for another');
+      throw RpcError.of('PEER_VIOLATION', 'the id of a call in progress for another');
+    }
     this.count(1);
     this.watch(callId, call);
   }
 
   ended(callId: number, call: StoppableCall): void {
     this.count(-1);
-    if (this.calls.get(callId) === call) this.calls.delete(callId);
+    this.forget(callId, call);
   }
 
   /** The compression of replies to this client. */
@@ -259,7 +264,10 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
     let output: unknown;
     try {
       const checked = definition.input === undefined ? input : validated(definition.input, input, 'input');
-      output = checked instanceof Promise ? checked.then((value) => handler(value, call)) : handler(checked, call);
+      output =
+        checked instanceof Promise
+          ? checked.then((value) => (call.done ? undefined : handler(value, call)))
+          : handler(checked, call);
       if (definition.output !== undefined) output = checkOutput(definition.output, output);
     } catch (error) {
       this.fail(lane, call, error);
@@ -271,7 +279,8 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
     }
     const stoppable = new UnaryStop(this, lane, call);
     this.watch(call.callId, stoppable);
-    output.then(
+    // A thenable of somebody's own may throw or call back twice; a promise does neither.
+    (output instanceof Promise ? output : Promise.resolve(output)).then(
       (value) => {
         this.forget(call.callId, stoppable);
         this.succeed(lane, call, value);
@@ -305,12 +314,7 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
       );
       if (!sent) this.replyOnStream(call, body, packed !== undefined);
     } catch (thrown) {
-      const error = RpcError.from(thrown);
-      this.answerError(
-        lane,
-        call,
-        new RpcError(error.code, error.message, { reason: error.reason, maybeExecuted: true, cause: thrown }),
-      );
+      this.answerError(lane, call, outputError(thrown));
       return;
     }
     call.done = true;
@@ -340,7 +344,9 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
   }
 
   /** The caller gave the call up, or its time is over: it is answered at once, the handler is told. */
-  stopUnary(lane: ServerLane, call: ServerCall, error: RpcError): void {
+  stopUnary(lane: ServerLane, call: ServerCall, stoppable: StoppableCall, error: RpcError): void {
+    // Once it is answered the client may use its id again, however long the handler still runs.
+    this.forget(call.callId, stoppable);
     if (call.done) return;
     call.abort(error);
     this.server.counters.callsCancelled++;
@@ -359,7 +365,8 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
     if (call.deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.atMost(call.deadlineMs, this.server.clock.nowMs());
   }
 
-  private forget(callId: number, call: StoppableCall): void {
+  /** The call is answered: nothing can stop it any more. */
+  forget(callId: number, call: StoppableCall): void {
     if (this.calls.get(callId) === call) this.calls.delete(callId);
   }
 
@@ -388,7 +395,7 @@ class UnaryStop implements StoppableCall {
   }
 
   stop(error: RpcError): void {
-    this.connection.stopUnary(this.lane, this.call, error);
+    this.connection.stopUnary(this.lane, this.call, this, error);
   }
 }
 

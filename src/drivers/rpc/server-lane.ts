@@ -118,6 +118,21 @@ export class ServerLane implements StreamHandler {
   }
 }
 
+/**
+ * Appends the headers to the frame begun at `mark`, or takes the frame back when they cannot be sent.
+ *
+ * @throws RpcError `INPUT_INVALID`
+ */
+export function writeHeadersOf(out: SendBuffer, mark: number, headers: Readonly<Record<string, string>>): void {
+  try {
+    writeHeaders(out, headers);
+  } catch (error) {
+    abandonFrame(out, mark);
+    throw error;
+  }
+}
+
+/** @throws RpcError `INPUT_INVALID` (headers), having written nothing */
 export function writeReplyFrame(
   out: SendBuffer,
   callId: number,
@@ -131,7 +146,7 @@ export function writeReplyFrame(
   const at = out.reserve(2);
   out.bytes.writeUInt16BE(load, at);
   out.commit(2);
-  if (headers !== undefined) writeHeaders(out, headers);
+  if (headers !== undefined) writeHeadersOf(out, mark, headers);
   if (encoded instanceof Uint8Array) out.append(encoded);
   else appendMessage(out, encoded);
   endFrame(out, mark);

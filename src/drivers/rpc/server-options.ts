@@ -1,7 +1,6 @@
 import { LIMITS, type NodeId, type NodeRole } from '../../base/index.js';
 import type { Clock, Logger, Random } from '../../ports/index.js';
-import type { ServerInterceptor } from '../../rpc/interceptor.js';
-import type { Implementation } from '../../rpc/service.js';
+import type { Implementation, ServerInterceptor } from '../../rpc/index.js';
 import type { CompressionPolicy } from './payload.js';
 
 export interface ServerLimits {

@@ -4,7 +4,7 @@
  */
 import { CLOSE_CODES, LIMITS, RpcError } from '../../base/index.js';
 import { type Stream, type StreamHandler, type Timer, TRAFFIC_CLASSES } from '../../ports/index.js';
-import type { MethodKind } from '../../rpc/service.js';
+import type { MethodKind } from '../../rpc/index.js';
 import {
   beginFrame,
   endFrame,
@@ -15,15 +15,15 @@ import {
   readCallHead,
   streamLengthMax,
   writeErrorBody,
-  writeHeaders,
 } from '../../wire/index.js';
-import { handlerError } from './handler-error.js';
+import { handlerError, outputError } from './handler-error.js';
 import { MessageQueue } from './message-queue.js';
 import { MessageWriter } from './message-writer.js';
 import { validated } from './method-table.js';
 import { readPayload } from './payload.js';
 import { ServerCall } from './server-call.js';
 import type { ServerConnection, StoppableCall } from './server-connection.js';
+import { writeHeadersOf } from './server-lane.js';
 import { SILENT_STREAM_HANDLER } from './silent-stream-handler.js';
 
 export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall {
@@ -37,6 +37,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
   private headTimer: Timer | undefined;
   private started = false;
   private answered = false;
+  private headersSent = false;
   /** Counted as a call in progress: from its head until its handler has finished. */
   private counted = false;
 
@@ -105,6 +106,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     const { call } = this;
     if (call !== undefined) {
       this.owner.server.counters.callsCancelled++;
+      this.owner.forget(call.callId, this);
       call.abort(error);
     }
     this.inputs?.finish(error);
@@ -154,7 +156,10 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
       if (checked instanceof Promise) {
         this.started = true;
         checked.then(
-          (input) => this.start(call, definition.kind, input),
+          (input) => {
+            if (this.answered) this.finish();
+            else this.start(call, definition.kind, input);
+          },
           (error: unknown) => {
             this.started = false;
             this.answerError(RpcError.from(error));
@@ -192,27 +197,36 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     if (kind === 'unary' || kind === 'clientStream') {
       const reply = await validated(definition.output, await output, 'output');
       if (this.answered) return;
-      this.writeReplyHeaders(call);
-      writer.write(reply);
+      this.send(call, writer, reply);
       return;
     }
-    let first = true;
     for await (const message of output as AsyncIterable<unknown>) {
       if (this.answered) return;
-      if (first) {
-        first = false;
-        this.writeReplyHeaders(call);
-      }
-      writer.write(definition.output === undefined ? message : await validated(definition.output, message, 'output'));
+      const reply = definition.output === undefined ? message : await validated(definition.output, message, 'output');
+      if (this.answered) return;
+      this.send(call, writer, reply);
       if (writer.full) await writer.drained();
       if (this.answered) return;
     }
+    this.writeReplyHeaders(call);
   }
 
+  private send(call: ServerCall, writer: MessageWriter, message: unknown): void {
+    try {
+      this.writeReplyHeaders(call);
+      writer.write(message);
+    } catch (error) {
+      throw outputError(error);
+    }
+  }
+
+  /** Before the first message, or at the end of a call without one. */
   private writeReplyHeaders(call: ServerCall): void {
-    if (call.replyHeaders === undefined) return;
+    if (this.headersSent) return;
+    this.headersSent = true;
+    if (call.replyHeaders === undefined || this.answered) return;
     const mark = beginFrame(this.stream.out, FRAME.HEADERS, 0, call.callId);
-    writeHeaders(this.stream.out, call.replyHeaders);
+    writeHeadersOf(this.stream.out, mark, call.replyHeaders);
     endFrame(this.stream.out, mark);
   }
 
@@ -235,9 +249,12 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     if (this.answered) return;
     this.answered = true;
     const { call } = this;
-    call?.abort(error);
+    if (call !== undefined) {
+      this.owner.forget(call.callId, this);
+      if (!call.done) this.owner.server.counters.callsFailed++;
+      call.abort(error);
+    }
     this.inputs?.finish(error);
-    this.owner.server.counters.callsFailed++;
     const mark = beginFrame(this.stream.out, FRAME.ERROR, 0, call?.callId ?? 0);
     writeErrorBody(this.stream.out, this.owner.server.load, error);
     endFrame(this.stream.out, mark);

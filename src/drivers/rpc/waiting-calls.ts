@@ -19,10 +19,13 @@ export interface WaitingCall {
 /** Calls that were made while there was no connection: they go as soon as there is, or fail with their deadline. */
 export class WaitingCalls {
   private readonly clock: Clock;
+  private readonly onLeft: () => void;
   private readonly waiters = new Map<WaitingCall, () => void>();
 
-  constructor(clock: Clock) {
+  /** `onLeft` is called after a call has gone or failed. */
+  constructor(clock: Clock, onLeft: () => void) {
     this.clock = clock;
+    this.onLeft = onLeft;
   }
 
   get size(): number {
@@ -48,7 +51,9 @@ export class WaitingCalls {
   release(onlyIdempotent: boolean): void {
     for (const call of [...this.waiters.keys()]) {
       if (onlyIdempotent && !call.idempotent) continue;
-      if (this.remove(call)) call.go();
+      if (!this.remove(call)) continue;
+      call.go();
+      this.onLeft();
     }
   }
 
@@ -60,7 +65,9 @@ export class WaitingCalls {
   }
 
   private fail(call: WaitingCall, error: RpcError): void {
-    if (this.remove(call)) call.fail(error);
+    if (!this.remove(call)) return;
+    call.fail(error);
+    this.onLeft();
   }
 
   private remove(call: WaitingCall): boolean {
