@@ -26,17 +26,19 @@ export async function connectClient(
       directors: flags.connect,
       tls,
       logger,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      ...connectWithin(CONNECT_TIMEOUT_MS),
       ...options,
     });
   } catch (error) {
     if (!(error instanceof RpcError) || error.reason !== 'CONNECT_FAILED') throw error;
-    const where = `no director answers at ${flags.connect.join(', ')}`;
-    throw RpcError.of(
-      'CONNECT_FAILED',
-      `${where} (${error.message}); start one with \`flotilla up\` or name it with --connect`,
-    );
+    const hint = 'start one with `flotilla up` or name it with --connect';
+    throw RpcError.of('CONNECT_FAILED', `${error.message}; ${hint}`, { cause: error });
   }
+}
+
+/** Finding a director takes no longer than the whole command may. */
+export function connectWithin(timeoutMs: number): { readonly connectTimeoutMs: number } {
+  return { connectTimeoutMs: Math.min(timeoutMs, CONNECT_TIMEOUT_MS) };
 }
 
 /** How the workers describe a method; `undefined` when none of them serves it. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ClusterCallOptions, ClusterClient, MethodRef, WorkerResult } from '../../index.js';
 import { RpcError } from '../../index.js';
-import { connectClient, findMethod, withClient } from '../connect-client.js';
+import { connectClient, connectWithin, findMethod, withClient } from '../connect-client.js';
 import { EXIT_FAILED, EXIT_OK, errorJson, errorLine, UsageError } from '../failure.js';
 import { filter, wholeNumber } from '../flags.js';
 import { print, printJson, toReadable } from '../output.js';
@@ -43,7 +43,7 @@ async function runCall(method: string, input: string, flags: CallFlags): Promise
   if (flags.all && flags.stream) throw new UsageError("option '--stream' cannot be used with option '--all'");
   // Read before connecting: a slip in the input costs no connection.
   const message = flags.stream ? undefined : await readJson(input);
-  const connecting = connectClient(flags, { warmConnections: false });
+  const connecting = connectClient(flags, { warmConnections: false, ...connectWithin(flags.timeout) });
   return await withClient(connecting, async (client) => {
     const abort = new AbortController();
     const onSignal = (): void => abort.abort(RpcError.of('CANCELLED_BY_CALLER', 'interrupted'));

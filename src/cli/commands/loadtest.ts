@@ -1,31 +1,8 @@
 import type { Command } from 'commander';
-import type { ClusterClient, MethodRef } from '../../index.js';
-import { RpcError } from '../../index.js';
-import { connectClient, findMethod, withClient } from '../connect-client.js';
-import { EXIT_FAILED, EXIT_OK } from '../failure.js';
 import { filter, positiveNumber, wholeNumber } from '../flags.js';
-import { systemLoadClock } from '../load/load-clock.js';
-import { LoadRecord } from '../load/load-record.js';
-import { payloadFor } from '../load/payload.js';
-import { Progress } from '../load/progress.js';
-import { createReport, formatReport, type LoadReport } from '../load/report.js';
-import { type LoadOutcome, type LoadPlan, runLoad } from '../load/run-load.js';
-import { WorkerCalls } from '../load/worker-calls.js';
-import { print, printJson } from '../output.js';
-import { readJson } from '../read-input.js';
-import { addConnect, addJson, type ConnectFlags, type JsonFlags } from '../shared-options.js';
-import { StopRequest } from '../stop-request.js';
+import type { LoadFlags } from '../load/load-flags.js';
+import { addConnect, addJson } from '../shared-options.js';
 import type { Finish } from './finish.js';
-
-interface LoadFlags extends ConnectFlags, JsonFlags {
-  readonly concurrency?: number;
-  readonly duration: number;
-  readonly rate?: number;
-  readonly payload: number;
-  readonly input?: string;
-  readonly filter?: string;
-  readonly timeout: number;
-}
 
 export function addLoadtest(program: Command, finish: Finish): void {
   const command = program
@@ -51,88 +28,11 @@ export function addLoadtest(program: Command, finish: Finish): void {
     )
     .option('--filter <FILTER>', 'which workers may serve, such as role=worker,zone=a (default: any)', filter)
     .option('--timeout <MS>', 'time for each call in milliseconds', wholeNumber(1, 86_400_000), 30_000);
-  addJson(addConnect(command)).action((method: string, flags: LoadFlags) => finish(runLoadtest(method, flags)));
+  addJson(addConnect(command)).action((method: string, flags: LoadFlags) => finish(runWhenAsked(method, flags)));
 }
 
-async function runLoadtest(method: string, flags: LoadFlags): Promise<number> {
-  const given = flags.input === undefined ? undefined : { input: await readJson(flags.input) };
-  const report = await withClient(connectClient(flags, { timeoutMs: flags.timeout }), async (client) => {
-    const options = { filter: flags.filter, timeoutMs: flags.timeout };
-    const input = given === undefined ? payloadFor(method, flags.payload) : given.input;
-    // The first call shows whether the method is there and takes this input.
-    await client.callWorker(method, input, flags.filter, options);
-    const ref: MethodRef = { name: method, definition: definitionOf(client, method) };
-    return await measure(client, method, flags, () => client.unary(ref, input, options));
-  });
-  if (flags.json) printJson(report);
-  else print(formatReport(report));
-  return report.failed === 0 ? EXIT_OK : EXIT_FAILED;
+/** Nodes and other commands do without the histogram and what belongs to it. */
+async function runWhenAsked(method: string, flags: LoadFlags): Promise<number> {
+  const { runLoadtest } = await import('../load/run-loadtest.js');
+  return await runLoadtest(method, flags);
 }
-
-async function measure(
-  client: ClusterClient,
-  method: string,
-  flags: LoadFlags,
-  call: () => Promise<unknown>,
-): Promise<LoadReport> {
-  const plan = planOf(flags);
-  const record = new LoadRecord();
-  const workers = new WorkerCalls();
-  const before = client.stats();
-  workers.skip(before.workers);
-  const outcome = await withProgress(plan, record, () => workers.update(client.stats().workers), call);
-  const after = client.stats();
-  workers.update(after.workers);
-  const payloadBytes = flags.input === undefined ? flags.payload : undefined;
-  return createReport({
-    method,
-    payloadBytes,
-    plan,
-    outcome,
-    record,
-    retries: after.retries - before.retries,
-    workers,
-  });
-}
-
-/** Runs the load; shows how it goes and lets Ctrl-C end it early. */
-async function withProgress(
-  plan: LoadPlan,
-  record: LoadRecord,
-  onTick: () => void,
-  call: () => Promise<unknown>,
-): Promise<LoadOutcome> {
-  const abort = new AbortController();
-  const stop = new StopRequest();
-  void stop.requested.then(() => abort.abort());
-  const progress = new Progress(process.stderr, record, plan.durationMs);
-  const startMs = systemLoadClock.nowMs();
-  const timer = setInterval(() => {
-    onTick();
-    progress.show(systemLoadClock.nowMs() - startMs);
-  }, progress.intervalMs);
-  try {
-    return await runLoad(plan, { call, record, clock: systemLoadClock, signal: abort.signal });
-  } finally {
-    clearInterval(timer);
-    progress.end();
-    stop.release();
-  }
-}
-
-function planOf({ concurrency, duration, rate }: LoadFlags): LoadPlan {
-  return {
-    concurrency: concurrency ?? (rate === undefined ? CLOSED_CONCURRENCY : OPEN_CONCURRENCY),
-    durationMs: duration * 1_000,
-    ratePerSecond: rate,
-  };
-}
-
-function definitionOf(client: ClusterClient, method: string): MethodRef['definition'] {
-  const found = findMethod(client.workers(), method);
-  if (found === undefined) throw RpcError.of('NO_WORKER', `no worker serves ${method}; see \`flotilla members\``);
-  return { kind: found.kind, idempotent: found.idempotent };
-}
-
-const CLOSED_CONCURRENCY = 64;
-const OPEN_CONCURRENCY = 4_096;

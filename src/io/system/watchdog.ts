@@ -30,7 +30,10 @@ export function startWatchdog({ stallMs, onFailure }: WatchdogOptions): () => vo
   const counter = new Int32Array(heartbeat);
   const workerData: WatchdogThreadData = { heartbeat, intervalMs, stallMs };
   const file = new URL(`./watchdog-thread${import.meta.url.slice(-3)}`, import.meta.url);
-  const thread = new Worker(file, { workerData, resourceLimits: { maxOldGenerationSizeMb: 16 } });
+  const thread = new Worker(file, {
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+  });
   thread.on('error', onFailure);
   thread.unref();
   const stop = (): void => {
