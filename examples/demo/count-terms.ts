@@ -10,7 +10,7 @@ import type { Text } from './texts.js';
 export async function countTerms(cluster: DemoCluster, texts: readonly Text[], screen: Screen): Promise<void> {
   const parts = texts.flatMap(({ name, bytes }) => cutIntoParts(name, bytes, PART_BYTES));
   const size = parts.reduce((sum, part) => sum + part.length, 0);
-  screen.say(`${count(texts.length)} files, ${count(size)} bytes, in ${count(parts.length)} streams to the workers`);
+  screen.say(`${count(size)} bytes of text go to the workers in ${count(parts.length)} streams`);
 
   const index = new Map<string, number>();
   const partsByPid = new Map<number, number>();

@@ -15,9 +15,7 @@ export async function killWorker(cluster: DemoCluster, id: string, screen: Scree
   const retriesBefore = cluster.client.stats().retries;
   const killedAtMs = performance.now();
   const endedBy = await victim.end('SIGKILL');
-  // Replies that had left the worker before may still be on their way.
-  await wait(REPLIES_UNDER_WAY_MS);
-  const fromTheDead = load.answeredBy(victim.pid);
+  const fromTheDead = await settled(() => load.answeredBy(victim.pid));
   const answeredBefore = load.answered;
   await progressing(screen, load, GONE_MS);
 
@@ -56,6 +54,19 @@ export async function killWorker(cluster: DemoCluster, id: string, screen: Scree
   );
 }
 
+/**
+ * What a number is once it stays the same for some turns of the event loop: replies that had left the worker before its
+ * death may still be on their way, or wait in the socket's buffer.
+ */
+async function settled(value: () => number): Promise<number> {
+  let before = -1;
+  for (let round = 0; round < SETTLE_ROUNDS_MAX && value() !== before; round++) {
+    before = value();
+    for (let turn = 0; turn < 10; turn++) await wait(10);
+  }
+  return before;
+}
+
 async function progressing(screen: Screen, load: { readonly answered: number }, durationMs: number): Promise<void> {
   const endMs = performance.now() + durationMs;
   for (let leftMs = durationMs; leftMs > 0; leftMs = endMs - performance.now()) {
@@ -64,7 +75,7 @@ async function progressing(screen: Screen, load: { readonly answered: number }, 
   }
 }
 
-const REPLIES_UNDER_WAY_MS = 100;
+const SETTLE_ROUNDS_MAX = 10;
 const GONE_MS = 1_000;
 const AFTERWARDS_MS = 2_000;
 const PROGRESS_MS = 250;

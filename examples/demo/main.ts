@@ -8,9 +8,9 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { killAll } from './node-process.js';
-import { runDemo } from './run-demo.js';
+import { type DemoOptions, runDemo } from './run-demo.js';
 import { Screen } from './screen.js';
-import { defaultTexts, readTexts, type Text, UsageError } from './texts.js';
+import { defaultTexts, readTexts, UsageError } from './texts.js';
 
 /** The whole demo takes some fifteen seconds on two cores. */
 const LIMIT_MS = 55_000;
@@ -19,16 +19,10 @@ const LOAD_MS = 3_000;
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const screen = new Screen(process.stdout);
-  let texts: Text[];
-  let certs: string;
   const root = projectRoot();
+  let input: Input;
   try {
-    const { values, positionals } = readArguments();
-    // npm runs scripts in the project's folder; names are relative to where the user is.
-    const base = process.env.INIT_CWD ?? process.cwd();
-    texts = positionals.length === 0 ? defaultTexts(root) : readTexts(positionals, base);
-    certs = values.certs === undefined ? join(root, 'certs') : resolve(base, values.certs);
+    input = readInput(root);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     console.error(`demo: ${error.message}`);
@@ -42,11 +36,12 @@ async function main(): Promise<number> {
   }
   process.on('exit', killAll);
 
+  const screen = new Screen(process.stdout);
   const cli = join(root, 'dist/src/cli/main.js');
   const serviceFile = join(root, 'dist/examples/demo/service.js');
   try {
     if (!existsSync(cli) || !existsSync(serviceFile)) throw new Error('the project is not built: run npm run build');
-    await runDemo({ texts, cli, serviceFile, certs, loadMs: LOAD_MS, signal: stop.signal }, screen);
+    await runDemo({ ...input, cli, serviceFile, loadMs: LOAD_MS, signal: stop.signal }, screen);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     screen.line(`\ndemo: failed: ${why.split('\n', 1)[0]}`);
@@ -56,13 +51,31 @@ async function main(): Promise<number> {
   return 0;
 }
 
+type Input = Pick<DemoOptions, 'texts' | 'textsAre' | 'certs'>;
+
+/** @throws UsageError */
+function readInput(root: string): Input {
+  const { values, positionals: files } = readArguments();
+  // npm runs scripts in the project's folder; names are relative to where the user is.
+  const base = process.env.INIT_CWD ?? process.cwd();
+  const certs = values.certs === undefined ? join(root, 'certs') : resolve(base, values.certs);
+  if (files.length > 0) {
+    return {
+      texts: readTexts(files, base),
+      textsAre: files.length === 1 ? 'one file' : `${files.length} files`,
+      certs,
+    };
+  }
+  const texts = defaultTexts(root);
+  return { texts, textsAre: `${texts.length} texts: the book’s sources and the licences under node_modules`, certs };
+}
+
 function readArguments() {
   try {
     return parseArgs({ allowPositionals: true, options: { certs: { type: 'string' } } });
   } catch (error) {
-    throw new UsageError(
-      `${(error as Error).message.split('\n', 1)[0]}; usage: npm run demo -- [--certs DIR] [FILE...]`,
-    );
+    const [message] = (error as Error).message.split('\n', 1);
+    throw new UsageError(`${message}; usage: npm run demo -- [--certs DIR] [FILE...]`);
   }
 }
 

@@ -19,7 +19,7 @@ export async function putLoad(cluster: DemoCluster, durationMs: number, screen: 
     elapsedMs += intervalMs;
     const rate = ((load.answered - before) / intervalMs) * 1000;
     before = load.answered;
-    screen.progress(`${duration(elapsedMs)}: ${count(rate)} calls/s`);
+    screen.progress(`${(elapsedMs / 1000).toFixed(1)} s: ${count(rate)} calls/s`);
   }
   const figures = await load.stop();
 

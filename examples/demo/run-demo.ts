@@ -11,6 +11,8 @@ import type { Text } from './texts.js';
 
 export interface DemoOptions {
   readonly texts: readonly Text[];
+  /** Which texts these are, in words. */
+  readonly textsAre: string;
   /** The compiled `flotilla` command. */
   readonly cli: string;
   /** The module that the workers serve. */
@@ -59,7 +61,7 @@ async function steps(options: DemoOptions, screen: Screen): Promise<void> {
 }
 
 async function useCluster(cluster: DemoCluster, options: DemoOptions, screen: Screen): Promise<void> {
-  screen.step('Counting terms');
+  screen.step(`Counting the terms of ${options.textsAre}`);
   await countTerms(cluster, options.texts, screen);
 
   screen.step('Load');

@@ -26,15 +26,16 @@ export class Screen {
 
   /** What is going on: on a terminal always the last line, elsewhere a line every second or so. */
   progress(text: string): void {
-    if (this.out.isTTY) {
-      this.out.write(`\r\x1b[K  ${text}`.slice(0, (this.out.columns ?? 80) + 3));
-      this.rewriting = true;
+    const nowMs = performance.now();
+    if (nowMs - this.progressAtMs < (this.out.isTTY ? 100 : 950)) return;
+    this.progressAtMs = nowMs;
+    if (!this.out.isTTY) {
+      this.line(`  ${text}`);
       return;
     }
-    const nowMs = performance.now();
-    if (nowMs - this.progressAtMs < 950) return;
-    this.progressAtMs = nowMs;
-    this.line(`  ${text}`);
+    // A longer line would wrap, and only its last row be rewritten. Some terminals say they have no columns.
+    this.out.write(`\r\x1b[K${`  ${text}`.slice(0, (this.out.columns || 80) - 1)}`);
+    this.rewriting = true;
   }
 }
 

@@ -8,6 +8,7 @@ import { ROOT } from '../examples/program.js';
 const [serviceFile = '', certs = '', text = ''] = process.argv.slice(2);
 const options = {
   texts: readTexts([text], ROOT),
+  textsAre: 'one file',
   cli: join(ROOT, 'dist/src/cli/main.js'),
   serviceFile,
   certs,
