@@ -146,6 +146,7 @@ export {
   type ServerOptions,
 } from './drivers/rpc/index.js';
 export {
+  createFileSessionStore,
   createMemorySessionStore,
   createQuicEndpoint,
   type QuicEndpointOptions,

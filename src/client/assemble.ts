@@ -40,9 +40,9 @@ export function assembleClient(
   const { clock, random, logger } = runtime;
   const table = new WorkerTable();
   const watcher = new RegistryWatcher({ ...runtime, directors: options.directors, open, table });
-  const router = new Router<WorkerLink>(strategyOf(options), random);
   const waiting = new WaitingRoom(clock);
-  const links = new LinkSet({
+  const router = new Router<WorkerLink>(strategyOf(options), random, () => links.links());
+  const links: LinkSet = new LinkSet({
     table,
     open: ({ address, id }) => open({ address, role: 'worker', id }),
     outliers: new OutlierDetector(settings.outlier),
@@ -50,8 +50,8 @@ export function assembleClient(
     logger,
     warmMax: options.warmMax,
     slowStartMs: options.slowStartMs,
-    onLinks: (all) => {
-      router.update(all);
+    onLinks: () => {
+      router.invalidate();
       waiting.wake();
     },
     onUsable: () => waiting.wake(),

@@ -13,13 +13,19 @@ import {
   type Settings,
   schedulerSettings,
 } from '../config/index.js';
-import { createMemorySessionStore, createQuicEndpoint, type TlsOptions } from '../io/quic/index.js';
+import {
+  createFileSessionStore,
+  createMemorySessionStore,
+  createQuicEndpoint,
+  type TlsOptions,
+} from '../io/quic/index.js';
 import { systemClock, systemRandom } from '../io/system/index.js';
 import { ClassScheduler } from '../lanes/index.js';
 import { type Logger, type SessionStore, silentLogger } from '../ports/index.js';
 import type { ClientInterceptor, ClusterCallOptions } from '../rpc/index.js';
 import { assembleClient, assembleRegistry } from './assemble.js';
 import type { Strategy, StrategyName } from './balance/index.js';
+import { numberOption } from './check-number.js';
 import { ClusterCaller, type ClusterCallerDependencies } from './cluster-caller.js';
 import { channelOpener, checkIdentity, closeSockets, type NodeRuntime } from './node-runtime.js';
 import { definedOnly, optionGroups } from './option-groups.js';
@@ -76,18 +82,21 @@ export class ClusterClient extends ClusterCaller {
    * refuses the certificate; FlotillaError `OPTION_INVALID`, `ADDRESS_INVALID`, `CERT_MISSING`, `CERT_INVALID`
    */
   static async connect(options: ClusterClientOptions): Promise<ClusterClient> {
+    const connectTimeoutMs = numberOption('connectTimeoutMs', options.connectTimeoutMs, CONNECT_TIMEOUT);
+    const slowStartMs = numberOption('slowStartMs', options.slowStartMs, SLOW_START);
+    const warmMax = warmMaxOf(options.warmConnections);
     const prepared = await prepare(options);
     const { runtime } = prepared;
     const deps = assembleClient({
       ...prepared,
       interceptors: options.interceptors ?? [],
-      warmMax: warmMaxOf(options.warmConnections),
-      slowStartMs: options.slowStartMs ?? SLOW_START_MS,
+      warmMax,
+      slowStartMs,
     });
     const client = new ClusterClient(deps);
     deps.watcher.start();
     try {
-      await deps.watcher.firstSnapshot(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
+      await deps.watcher.firstSnapshot(connectTimeoutMs);
     } catch (error) {
       await client.close();
       throw error;
@@ -104,10 +113,11 @@ export class ClusterClient extends ClusterCaller {
  * @throws as `ClusterClient.connect`
  */
 export async function connectWorkerRegistry(options: DirectoryOptions): Promise<WorkerRegistry> {
+  const connectTimeoutMs = numberOption('connectTimeoutMs', options.connectTimeoutMs, CONNECT_TIMEOUT);
   const { registry, watcher } = assembleRegistry(await prepare(options));
   watcher.start();
   try {
-    await watcher.firstSnapshot(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
+    await watcher.firstSnapshot(connectTimeoutMs);
   } catch (error) {
     await registry.close();
     throw error;
@@ -124,8 +134,8 @@ export interface NodeOptions {
   readonly bulkPort: number;
   readonly tls: TlsOptions;
   readonly settings: Pick<Settings, 'transport' | 'network'>;
-  readonly sessions: SessionStore;
-  readonly ticketKey: Uint8Array | undefined;
+  /** `memory`, a file's path or a store. */
+  readonly sessions: string | SessionStore | undefined;
   readonly logger: Logger | undefined;
 }
 
@@ -135,14 +145,16 @@ export interface NodeOptions {
  * @throws FlotillaError `ID_INVALID` when the certificate is another node's, and whatever `createQuicEndpoint` throws
  */
 export async function openNode(options: NodeOptions): Promise<NodeRuntime> {
-  const { settings, tls, listen, sessions, ticketKey } = options;
+  const { settings, tls, listen } = options;
   const logger = options.logger ?? silentLogger;
   const transport = endpointSettings(settings);
   const scheduling = schedulerSettings(settings);
-  const common = { tls, sessions, ticketKey, logger, clock: systemClock, random: systemRandom };
+  const { sessions, flushSessions } = openSessions(options.sessions, logger);
+  const common = { tls, sessions, logger, clock: systemClock, random: systemRandom };
   const scheduler = () => new ClassScheduler(scheduling);
   const endpoint = await createQuicEndpoint({ ...common, listen, transport: transport.main, scheduler });
-  const runtime = { endpoint, identity: endpoint.identity, clock: systemClock, random: systemRandom, logger };
+  const { identity } = endpoint;
+  const runtime = { endpoint, identity, clock: systemClock, random: systemRandom, logger, flushSessions };
   try {
     checkIdentity(endpoint.identity, options.role, options.id === undefined ? undefined : nodeId(options.id));
     if (settings.network.isolation === 'streams') return { ...runtime, bulkEndpoint: undefined };
@@ -163,9 +175,16 @@ export function parseDirectors(directors: string | readonly string[], option: st
 }
 
 /** The session store that an option names. */
-export function sessionStoreOf(sessions: string | SessionStore | undefined): SessionStore {
-  if (typeof sessions === 'object') return sessions;
-  return createMemorySessionStore();
+function openSessions(
+  sessions: string | SessionStore | undefined,
+  logger: Logger,
+): { readonly sessions: SessionStore; readonly flushSessions: () => void } {
+  if (typeof sessions === 'object') return { sessions, flushSessions: () => undefined };
+  if (sessions === undefined || sessions === 'memory') {
+    return { sessions: createMemorySessionStore(), flushSessions: () => undefined };
+  }
+  const file = createFileSessionStore(sessions, { clock: systemClock, logger });
+  return { sessions: file, flushSessions: () => file.flush() };
 }
 
 async function prepare(options: ClusterClientOptions) {
@@ -180,8 +199,7 @@ async function prepare(options: ClusterClientOptions) {
     bulkPort: 0,
     tls: options.tls,
     settings,
-    sessions: sessionStoreOf(options.sessions),
-    ticketKey: undefined,
+    sessions: options.sessions,
     logger: options.logger,
   });
   const open = channelOpener(runtime, settings);
@@ -190,8 +208,8 @@ async function prepare(options: ClusterClientOptions) {
 }
 
 function warmMaxOf(warm: boolean | number | undefined): number {
-  if (typeof warm === 'number') return warm;
-  return warm === false ? 0 : WARM_MAX;
+  if (typeof warm === 'number') return numberOption('warmConnections', warm, WARM);
+  return warm === false ? 0 : WARM.default;
 }
 
 /** The groups of `Options`, with the short forms of the most used ones laid over them. */
@@ -206,6 +224,7 @@ function groupsOf(options: ClusterClientOptions): Options {
   };
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-const WARM_MAX = 16;
-const SLOW_START_MS = 3_000;
+const HOUR_MS = 3_600_000;
+const CONNECT_TIMEOUT = { default: 10_000, min: 1, max: HOUR_MS };
+const WARM = { default: 16, min: 0, max: 100_000 };
+const SLOW_START = { default: 3_000, min: 0, max: HOUR_MS };

@@ -8,6 +8,7 @@ export {
   type Usability,
 } from './balance/index.js';
 export type { WorkerResult } from './broadcast.js';
+export { numberOption } from './check-number.js';
 export type { ClientStats, WorkerStats } from './client-stats.js';
 export { ClusterCaller } from './cluster-caller.js';
 export {
@@ -17,7 +18,6 @@ export {
   type DirectoryOptions,
   openNode,
   parseDirectors,
-  sessionStoreOf,
 } from './create.js';
 export { type Deferred, deferred } from './deferred.js';
 export { type Filter, parseFilter, type Tags } from './filter.js';

@@ -17,7 +17,7 @@ export interface LinkSetDependencies {
   /** How long a new worker's share of the calls grows. */
   readonly slowStartMs: number;
   /** The set or a record has changed. */
-  readonly onLinks: (links: readonly WorkerLink[]) => void;
+  readonly onLinks: () => void;
   /** A worker has become more usable than it was. */
   readonly onUsable: () => void;
 }
@@ -89,7 +89,7 @@ export class LinkSet {
       this.retire(worker.id, true);
       this.add(worker);
     }
-    this.deps.onLinks(this.links());
+    this.deps.onLinks();
   }
 
   private add(record: WorkerRecord): void {
@@ -153,7 +153,7 @@ export class LinkSet {
     const { record } = link;
     this.retire(record.id, true);
     this.add(record);
-    this.deps.onLinks(this.links());
+    this.deps.onLinks();
   }
 
   private setWeight(link: WorkerLink, nowMs: number): void {

@@ -13,6 +13,8 @@ export interface NodeRuntime {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Writes sessions that are not in their file yet. */
+  readonly flushSessions?: () => void;
 }
 
 export type ChannelSettings = Pick<Settings, 'rpc' | 'compression'> & Partial<Pick<Settings, 'reconnect'>>;
@@ -40,6 +42,7 @@ export function channelOpener(runtime: NodeRuntime, settings: ChannelSettings): 
 /** Closes both sockets and every connection on them. */
 export async function closeSockets(runtime: NodeRuntime, reason: string): Promise<void> {
   await Promise.all([runtime.endpoint.close(reason), runtime.bulkEndpoint?.close(reason)]);
+  runtime.flushSessions?.();
 }
 
 /**

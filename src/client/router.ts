@@ -26,17 +26,20 @@ export class Router<L extends Routed = Routed> {
   private readonly strategy: Strategy;
   private readonly context: PickContext;
   private readonly routes = new Map<string, MethodRoutes<L>>();
+  private readonly source: () => readonly L[];
   private links: readonly L[] = [];
-  private version = 0;
+  private linksVersion = 0;
+  private version = 1;
 
-  constructor(strategy: Strategy, random: Random) {
+  /** @param source the workers to choose among; asked after `invalidate`, when the next call needs them */
+  constructor(strategy: Strategy, random: Random, source: () => readonly L[]) {
     this.strategy = strategy;
+    this.source = source;
     this.context = { random, hashKey: undefined, excluded: undefined, usabilityMin: 2, zone: undefined };
   }
 
   /** The workers, their tags or their methods have changed. */
-  update(links: readonly L[]): void {
-    this.links = links;
+  invalidate(): void {
     this.version += 1;
   }
 
@@ -90,6 +93,10 @@ export class Router<L extends Routed = Routed> {
   }
 
   private renew(route: Route<L>): void {
+    if (this.linksVersion !== this.version) {
+      this.links = this.source();
+      this.linksVersion = this.version;
+    }
     route.links = this.links.filter(
       ({ record }) =>
         route.filter(record.tags) &&

@@ -137,22 +137,19 @@ export class WorkerRegistry implements AsyncDisposable {
 
 /** The router of a registry that is used alone: it follows the table, and knows only the calls made through it. */
 export function createListRouter(table: WorkerTable, strategy: Strategy, random: Random): Router<Selectable> {
-  const router = new Router<Selectable>(strategy, random);
   const listed = new Map<string, ListedWorker>();
-  const update = (): void => {
-    const records = table.list();
-    const known = new Set<string>(records.map((record) => record.id));
-    for (const id of listed.keys()) if (!known.has(id)) listed.delete(id);
-    for (const record of records) {
-      const worker = listed.get(record.id);
-      if (worker === undefined || worker.record.instance !== record.instance) {
-        listed.set(record.id, new ListedWorker(record));
-      } else worker.record = record;
+  const router = new Router<Selectable>(strategy, random, () => {
+    const before = new Map(listed);
+    listed.clear();
+    for (const record of table.list()) {
+      const known = before.get(record.id);
+      const worker = known?.record.instance === record.instance ? known : new ListedWorker(record);
+      worker.record = record;
+      listed.set(record.id, worker);
     }
-    router.update([...listed.values()]);
-  };
-  table.onChange(update);
-  update();
+    return [...listed.values()];
+  });
+  table.onChange(() => router.invalidate());
   return router;
 }
 

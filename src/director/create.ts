@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { parseAddress } from '../base/index.js';
-import { openNode, optionGroups, sessionStoreOf } from '../client/index.js';
+import { numberOption, openNode, optionGroups } from '../client/index.js';
 import { type Options, parseDirectorOptions } from '../config/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, RegistryStore } from '../ports/index.js';
@@ -43,15 +43,16 @@ export class Director extends DirectorNode {
    */
   static async start(options: DirectorOptions): Promise<Director> {
     const settings = parseDirectorOptions(optionGroups(options));
+    const heartbeatMs = numberOption('heartbeatMs', options.heartbeatMs, HEARTBEAT);
+    const ticketRotationMs = numberOption('ticketRotationMs', options.ticketRotationMs, TICKET_ROTATION);
     const runtime = await openNode({
       role: 'director',
       id: options.id,
       listen: parseAddress(options.listen),
-      bulkPort: options.bulkPort ?? 0,
+      bulkPort: numberOption('bulkPort', options.bulkPort, PORT),
       tls: options.tls,
       settings,
-      sessions: sessionStoreOf(undefined),
-      ticketKey: undefined,
+      sessions: 'memory',
       logger: options.logger,
     });
     const { rpc, compression, lease } = settings;
@@ -61,8 +62,8 @@ export class Director extends DirectorNode {
         runtime,
         store: options.store ?? new MemoryRegistryStore({ epoch }),
         leaseMs: lease.ttlMs,
-        heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
-        ticketRotationMs: options.ticketRotationMs ?? TICKET_ROTATION_MS,
+        heartbeatMs,
+        ticketRotationMs,
         version: VERSION,
         services: options.services ?? [],
         interceptors: options.interceptors ?? [],
@@ -80,5 +81,6 @@ export class Director extends DirectorNode {
 const { version: VERSION } = createRequire(import.meta.url)('flotilla-rpc/package.json') as {
   readonly version: string;
 };
-const HEARTBEAT_MS = 500;
-const TICKET_ROTATION_MS = 3_600_000;
+const HEARTBEAT = { default: 500, min: 50, max: 60_000 };
+const TICKET_ROTATION = { default: 3_600_000, min: 0, max: 7 * 24 * 3_600_000 };
+const PORT = { default: 0, min: 0, max: 65_535 };

@@ -1,4 +1,4 @@
-import { formatAddress, type NodeRole } from '../base/index.js';
+import { FlotillaError, formatAddress, type NodeRole } from '../base/index.js';
 import { DevelopmentCa } from '../certs/index.js';
 import { ClusterClient, type ClusterClientOptions, optionGroups } from '../client/index.js';
 import type { Options } from '../config/index.js';
@@ -9,7 +9,7 @@ import { Worker, type WorkerOptions } from '../worker/index.js';
 
 /** What a local cluster consists of. The groups of `Options` hold for all its nodes. */
 export interface LocalClusterOptions extends Options {
-  /** Default 1. */
+  /** 1, the default: several need a replicated registry. */
   readonly directors?: number | undefined;
   /** Default 3. */
   readonly workers?: number | undefined;
@@ -53,6 +53,10 @@ export class Cluster implements AsyncDisposable {
 
   /** Starts directors `d1`... and workers `w1`..., and resolves when all workers are registered. */
   static async local(options: LocalClusterOptions): Promise<Cluster> {
+    if ((options.directors ?? 1) !== 1) {
+      const message = `option directors is ${options.directors}; allowed: 1 (several need a replicated registry)`;
+      throw new FlotillaError('OPTION_INVALID', message);
+    }
     const ca = await DevelopmentCa.ephemeral();
     const directors: Director[] = [];
     const cluster = new Cluster(options, ca, directors);

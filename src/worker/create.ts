@@ -1,5 +1,5 @@
 import { parseAddress, type SocketAddress } from '../base/index.js';
-import { channelOpener, openNode, optionGroups, parseDirectors, sessionStoreOf } from '../client/index.js';
+import { channelOpener, numberOption, openNode, optionGroups, parseDirectors } from '../client/index.js';
 import { type Options, parseWorkerOptions } from '../config/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, SessionStore } from '../ports/index.js';
@@ -49,15 +49,15 @@ export class Worker extends WorkerNode {
   static async start(options: WorkerOptions): Promise<Worker> {
     const directors = parseDirectors(options.join, 'join');
     const settings = parseWorkerOptions(optionGroups(options));
+    const timeoutMs = numberOption('registerTimeoutMs', options.registerTimeoutMs, REGISTER_TIMEOUT);
     const runtime = await openNode({
       role: 'worker',
       id: options.id,
       listen: parseAddress(options.listen ?? '0.0.0.0:0'),
-      bulkPort: options.bulkPort ?? 0,
+      bulkPort: numberOption('bulkPort', options.bulkPort, PORT),
       tls: options.tls,
       settings,
-      sessions: sessionStoreOf(options.sessions),
-      ticketKey: undefined,
+      sessions: options.sessions,
       logger: options.logger,
     });
     const { rpc, compression, lease, reconnect } = settings;
@@ -80,7 +80,6 @@ export class Worker extends WorkerNode {
       await Promise.all([runtime.endpoint.close(), runtime.bulkEndpoint?.close()]);
       throw error;
     }
-    const timeoutMs = options.registerTimeoutMs ?? REGISTER_TIMEOUT_MS;
     try {
       if (timeoutMs > 0) await worker.ready(timeoutMs);
     } catch (error) {
@@ -99,4 +98,5 @@ function advertised(advertise: string | undefined, bound: SocketAddress): Socket
   return parseAddress(advertise);
 }
 
-const REGISTER_TIMEOUT_MS = 30_000;
+const REGISTER_TIMEOUT = { default: 30_000, min: 0, max: 24 * 3_600_000 };
+const PORT = { default: 0, min: 0, max: 65_535 };

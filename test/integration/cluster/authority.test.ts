@@ -146,11 +146,14 @@ describe('a node', () => {
 
   it('names the option that is wrong', async () => {
     await using cluster = await startCluster(0);
-    const retry = { attemptsMax: 0 };
-    let message = '';
-    await cluster.client({ retry }).catch((error: FlotillaError) => {
-      message = `${error.code}: ${error.message}`;
-    });
-    expect(message).to.match(/^OPTION_INVALID: .*retry\.attemptsMax is 0/);
+    const messageOf = async (options: Parameters<Cluster['client']>[0]) => {
+      const error = (await cluster.client(options).catch((thrown) => thrown)) as FlotillaError;
+      return `${error.code}: ${error.message}`;
+    };
+    expect(await messageOf({ retry: { attemptsMax: 0 } })).to.match(/^OPTION_INVALID: .*retry\.attemptsMax is 0/);
+    expect(await messageOf({ strategy: 'best' as never })).to.match(/^OPTION_INVALID: .*balancing\.strategy is "best"/);
+    expect(await messageOf({ warmConnections: -1 })).to.match(/^OPTION_INVALID: option warmConnections is -1/);
+    expect(await messageOf({ directors: [] })).to.match(/^OPTION_INVALID: option directors/);
+    expect(await messageOf({ directors: 'nowhere' })).to.match(/^ADDRESS_INVALID/);
   });
 });

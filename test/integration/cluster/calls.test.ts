@@ -1,6 +1,14 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Cluster, ClusterClient } from '../../../src/index.js';
-import { errorOf, Probe, startCluster, Text } from './support.js';
+import {
+  type Cluster,
+  type ClusterClient,
+  connectWorkerRegistry,
+  createMemorySessionStore,
+  formatAddress,
+} from '../../../src/index.js';
+import { temporaryDirectory } from '../../support/certs.js';
+import { errorOf, Probe, probeService, startCluster, Text, until } from './support.js';
 
 describe('a cluster over real QUIC sockets', () => {
   let cluster: Cluster;
@@ -103,6 +111,29 @@ describe('a cluster over real QUIC sockets', () => {
     expect(client.stats().workers.map((worker) => worker.outstanding)).to.deep.equal([0, 0, 0]);
   });
 
+  it('reaches a worker that listens on all interfaces where the director saw it', async () => {
+    const worker = await cluster.addWorker({
+      id: 'w6',
+      listen: '0.0.0.0:0',
+      tags: { all: '' },
+      services: [probeService('w6')],
+    });
+    const told = await cluster.addWorker({
+      id: 'w7',
+      advertise: 'localhost',
+      tags: { told: '' },
+      services: [probeService('w7')],
+    });
+    await until(() => client.registry.workerCount('all') + client.registry.workerCount('told') === 2);
+    const [record] = client.registry.workers('all');
+    expect(record?.address).to.deep.equal({ host: '127.0.0.1', port: worker.address.port });
+    expect(await client.callWorker('probe.whoami', {}, 'all')).to.equal('w6');
+    expect(client.registry.workers('told')[0]?.address).to.deep.equal({ host: 'localhost', port: told.address.port });
+    expect(await client.callWorker('probe.whoami', {}, 'told')).to.equal('w7');
+    await Promise.all([worker.close(), told.close()]);
+    await until(() => client.registry.workerCount('all') + client.registry.workerCount('told') === 0);
+  });
+
   it('tells the state of the director and its members', async () => {
     const status = await client.status();
     expect(status).to.include({ id: 'd1', leaseMs: 3_000 });
@@ -118,7 +149,6 @@ describe('a cluster over real QUIC sockets', () => {
   });
 
   it('gives the workers of a registry alone without connecting to them', async () => {
-    const { connectWorkerRegistry } = await import('../../../src/index.js');
     const tls = await cluster.tls('client', 'reader');
     await using registry = await connectWorkerRegistry({ directors: cluster.addresses, tls, strategy: 'roundRobin' });
     expect(registry.workerCount()).to.equal(3);
@@ -135,9 +165,8 @@ describe('a cluster over real QUIC sockets', () => {
     expect(() => registry.selectWorker('zone=nowhere')).to.throw('no worker matches');
   });
 
-  it('resumes the session when a client connects again with its sessions', async () => {
-    const { createMemorySessionStore } = await import('../../../src/index.js');
-    const sessions = createMemorySessionStore();
+  it('resumes its sessions, with 0-RTT data, when a client starts again with the same session file', async () => {
+    const sessions = join(temporaryDirectory(), 'sessions.json');
     const tls = await cluster.tls('client', 'returning');
     const connect = () => cluster.client({ sessions, tls });
     const first = await connect();
@@ -146,6 +175,22 @@ describe('a cluster over real QUIC sockets', () => {
     await first.close();
     await using second = await connect();
     await second.callAllWorkers('probe.whoami', {});
-    expect(second.stats().workers.filter((worker) => worker.resumed).length).to.be.greaterThan(0);
+    await until(() => second.stats().workers.every((worker) => worker.connection === 'ready'));
+    expect(second.stats().workers.filter((worker) => worker.resumed && worker.earlyData)).to.have.lengthOf.above(0);
+  });
+
+  it('resumes at a worker that has restarted, because the cluster shares the ticket key', async () => {
+    const sessions = createMemorySessionStore();
+    const tls = await cluster.tls('client', 'faithful');
+    const worker = await cluster.addWorker({ id: 'w5', services: [probeService('before')] });
+    const first = await cluster.client({ sessions, tls });
+    expect(await first.callWorker('probe.whoami', {}, '!name')).to.equal('before');
+    await first.close();
+    await worker.close();
+    const listen = formatAddress(worker.address);
+    await cluster.addWorker({ id: 'w5', services: [probeService('after')], listen, tags: { again: 'yes' } });
+    await using second = await cluster.client({ sessions, tls });
+    expect(await second.callWorker('probe.whoami', {}, 'again=yes')).to.equal('after');
+    expect(second.stats().workers.find(({ id }) => id === 'w5')?.resumed).to.equal(true);
   });
 });

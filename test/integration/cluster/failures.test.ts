@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Cluster, type ClusterClient, formatAddress } from '../../../src/index.js';
+import { Cluster, type ClusterClient, Director, formatAddress } from '../../../src/index.js';
 import { errorOf, Probe, probeService, startCluster, until } from './support.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -127,7 +127,6 @@ describe('a worker that drains', () => {
 
 describe('a director that restarts', () => {
   it('is found again by workers and clients, whose calls never stop', async () => {
-    const { Director } = await import('../../../src/index.js');
     await using cluster = await startCluster(2, { lease: { ttlMs: 1_000 } });
     const client = await cluster.client();
     const [director] = cluster.directors;
