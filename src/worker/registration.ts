@@ -122,7 +122,7 @@ export class Registration {
         if (REFUSALS.has(this.lastError.reason)) this.firstTime.reject(this.lastError);
         logger.debug({ director: formatAddress(address), error: this.lastError.message }, 'not registered');
       }
-      if (this.counters.registrations > before) {
+      if (this.counters.registrations > before && !this.ended.signal.aborted) {
         logger.warn({ director: formatAddress(address), error: this.lastError?.message }, 'registration lost');
         attempt = 0;
       }
