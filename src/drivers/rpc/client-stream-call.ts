@@ -66,7 +66,13 @@ export class ClientStreamCall implements PendingCall, StreamHandler, FrameSink {
     this.replies = new MessageQueue(stream, () => this.abandon(CLOSE_CODES.CANCELLED));
     stream.setHandler(this);
     this.id = connection.addCall(this);
-    this.writer = new MessageWriter(stream, this.id, connection.messageBytesMax, connection.compressionFor(options));
+    this.writer = new MessageWriter(
+      stream,
+      this.id,
+      connection.messageBytesMax,
+      connection.compressionFor(options),
+      connection.options.clock,
+    );
     if (this.id < 0) {
       stream.reset(CLOSE_CODES.CANCELLED);
       throw RpcError.of('CALLS_EXHAUSTED', `too many calls to ${connection.options.target} are in progress`);

@@ -118,18 +118,16 @@ export class ConnectionKeeper implements ConnectionOwner {
       return;
     }
     if (early) this.counters.earlyData++;
-    // One that works is not given up for one whose handshake may still fail.
-    if (connection === this.dialing && !(early && this.current !== undefined)) this.promote(connection);
-    if (connection !== this.current) return;
-    if (!early) {
-      this.lastFailure = undefined;
-      if (connection.connection?.resumed === true) this.counters.resumed++;
-    }
-    this.setState('ready');
-    this.listener.onUsable(early);
+    // One that works is not given up for one that the peer may still refuse: then its hello decides.
+    if (connection === this.dialing && this.current === undefined) this.promote(connection);
+    if (connection === this.current) this.use(connection);
   }
 
   onHello(connection: ClientConnection, ack: HelloAck): void {
+    if (connection === this.dialing) {
+      this.promote(connection);
+      this.use(connection);
+    }
     if (connection !== this.current) return;
     // Not at the handshake: a peer that refuses the hello would be asked again without a pause.
     this.attempt = 0;
@@ -199,6 +197,16 @@ export class ConnectionKeeper implements ConnectionOwner {
     });
     connection.connection = endpoint.connect(target, connection);
     return connection;
+  }
+
+  private use(connection: ClientConnection): void {
+    const early = connection.state === 'early';
+    if (!early) {
+      this.lastFailure = undefined;
+      if (connection.connection?.resumed === true) this.counters.resumed++;
+    }
+    this.setState('ready');
+    this.listener.onUsable(early);
   }
 
   /** The new connection takes the new calls; one that it replaces ends with its last call. */

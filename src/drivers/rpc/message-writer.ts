@@ -1,7 +1,11 @@
 import { LIMITS } from '../../base/index.js';
-import type { Stream } from '../../ports/index.js';
+import type { Clock, Stream } from '../../ports/index.js';
 import { beginFrame, encodeMessage, endFrame, FLAG, FRAME } from '../../wire/index.js';
 import { appendMessage, type CompressionPolicy, compressMessage, tooLarge } from './payload.js';
+
+/** After how many messages the clock is asked, and how long a writer may go on without letting anyone else run. */
+const BREATH_MESSAGES = 64;
+const BREATH_MS = 10;
 
 /** Writes MESSAGE frames to a stream and tells when the writer should wait. */
 export class MessageWriter {
@@ -11,8 +15,19 @@ export class MessageWriter {
   private readonly compression: CompressionPolicy | undefined;
   private wake: (() => void) | undefined;
   private closed = false;
+  private sinceBreath = 0;
+  private breathMs: number;
+  private readonly clock: Clock;
 
-  constructor(stream: Stream, callId: number, bytesMax: number, compression: CompressionPolicy | undefined) {
+  constructor(
+    stream: Stream,
+    callId: number,
+    bytesMax: number,
+    compression: CompressionPolicy | undefined,
+    clock: Clock,
+  ) {
+    this.clock = clock;
+    this.breathMs = clock.nowMs();
     this.stream = stream;
     this.callId = callId;
     this.bytesMax = bytesMax;
@@ -61,6 +76,24 @@ export class MessageWriter {
     this.onDrained();
   }
 
+  /**
+   * To be awaited after a message when it is not `undefined`: the peer is slower than the writer, or a producer that
+   * never waits for anything has held the event loop long enough.
+   */
+  pause(): Promise<void> | undefined {
+    if (this.full) return this.drained();
+    if (++this.sinceBreath < BREATH_MESSAGES) return undefined;
+    this.sinceBreath = 0;
+    const nowMs = this.clock.nowMs();
+    if (nowMs - this.breathMs < BREATH_MS) return undefined;
+    return new Promise((resolve) => {
+      this.clock.setTimer(0, () => {
+        this.breathMs = this.clock.nowMs();
+        resolve();
+      });
+    });
+  }
+
   get isClosed(): boolean {
     return this.closed;
   }
@@ -73,7 +106,8 @@ export class MessageWriter {
     for await (const message of messages) {
       if (this.closed) return;
       this.write(message);
-      if (this.full) await this.drained();
+      const pause = this.pause();
+      if (pause !== undefined) await pause;
       if (this.closed) return;
     }
   }

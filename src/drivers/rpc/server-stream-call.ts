@@ -133,7 +133,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     const bytesMax = this.owner.hello?.messageBytesMax ?? LIMITS.messageBytesDefault;
     this.reader.setLengthMax(streamLengthMax(server.limits.messageBytesMax));
     this.call = call;
-    this.writer = new MessageWriter(this.stream, callId, bytesMax, this.owner.compression());
+    this.writer = new MessageWriter(this.stream, callId, bytesMax, this.owner.compression(), server.clock);
     this.owner.begun(callId, this);
     this.counted = true;
     const { kind } = served.definition;
@@ -205,7 +205,8 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
       const reply = definition.output === undefined ? message : await validated(definition.output, message, 'output');
       if (this.answered) return;
       this.send(call, writer, reply);
-      if (writer.full) await writer.drained();
+      const pause = writer.pause();
+      if (pause !== undefined) await pause;
       if (this.answered) return;
     }
     this.writeReplyHeaders(call);
