@@ -50,9 +50,13 @@ addExtension({
 });
 
 /**
- * Encodes into a buffer of its own; results of different encoders do not disturb each other. (msgpackr has one target
- * buffer for all packers of a process, so each encoder sets its own before it encodes.)
+ * Left with msgpackr after every encoding. It has one target buffer for all packers of a process: without this, a
+ * packer of the application would be given slices of our scratch, which the next encoding overwrites. In a buffer
+ * this small it finds no room (it wants 2,048 bytes and some) and takes one of its own.
  */
+const NO_ROOM = Buffer.allocUnsafeSlow(1_024);
+
+/** Encodes into a buffer of its own; results of different encoders do not disturb each other. */
 export class MessageEncoder {
   // `moreTypes`: without it a Set or Float32Array is written as something else (a Float32Array even as stray bytes);
   // with it they become extension types, which the receiver's check refuses by name.
@@ -72,6 +76,8 @@ export class MessageEncoder {
       target = this.packr.pack(value, IN_PLACE) as EncodedMessage & Buffer;
     } catch (error) {
       throw RpcError.of('INPUT_INVALID', `the message cannot be encoded: ${describe(error)}`, { cause: error });
+    } finally {
+      this.packr.useBuffer(NO_ROOM);
     }
     this.result.bytes = target;
     this.result.start = target.start;
