@@ -38,6 +38,12 @@ export async function startHttpEndpoint(options: HttpEndpointOptions): Promise<H
   await listen(server, host, port, options.listen);
   // After it listens, an error of the server concerns one connection.
   server.on('error', (error) => options.logger.warn({ error }, 'http endpoint'));
+  if (!LOOPBACK.test(host)) {
+    options.logger.warn(
+      { listen: options.listen },
+      'other machines can read the http endpoint: it has no access control',
+    );
+  }
   const bound = server.address();
   const address = formatAddress({ host, port: typeof bound === 'object' && bound !== null ? bound.port : port });
   return { address, close: () => close(server) };
@@ -98,4 +104,5 @@ function close(server: Server): Promise<void> {
 
 const TEXT = 'text/plain; charset=utf-8';
 const METRICS = 'text/plain; version=0.0.4; charset=utf-8';
+const LOOPBACK = /^(?:localhost$|127\.|::1$)/;
 const CONNECTIONS_MAX = 64;

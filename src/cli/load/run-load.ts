@@ -72,13 +72,15 @@ async function openLoop(plan: LoadPlan, ratePerSecond: number, target: LoadTarge
       record.failure(error);
     }
   };
-  while (!signal.aborted && !schedule.ended(clock.nowMs())) {
+  for (;;) {
+    const nowMs = clock.nowMs();
     while (running.size < plan.concurrency) {
-      const dueMs = schedule.take(clock.nowMs());
+      const dueMs = schedule.take(nowMs);
       if (dueMs === undefined) break;
       const sent: Promise<void> = send(dueMs).finally(() => running.delete(sent));
       running.add(sent);
     }
+    if (signal.aborted || schedule.ended(nowMs)) break;
     await clock.sleep(TICK_MS, signal);
   }
   const unsent = schedule.dueNotTaken(clock.nowMs());

@@ -65,6 +65,13 @@ describe('flotilla up', () => {
     expect(report).to.include({ method: 'text.count', failed: 0, calls: 400 - report.unsent });
     expect(stderr).to.match(/^(?:\d+\/2 s {2}[\d,]+\/s {2}p50 .+ {2}p99 .+\n)+$/);
   }).timeout(60_000);
+
+  it('stops on Ctrl-C with exit code 0 and without a warning', async () => {
+    expect(await up.signal('SIGINT')).to.include({
+      code: 0,
+      stderr: 'flotilla: made development certificates in certs\n',
+    });
+  }).timeout(60_000);
 });
 
 describe('flotilla up with a service', () => {
@@ -124,8 +131,8 @@ describe('flotilla up with a service', () => {
 
   it('loses no idempotent call when a worker is killed under load, and starts it again', async () => {
     const before = await pids();
-    const load = sandbox.start(['loadtest', '--duration', '6', '--concurrency', '32', '--json'], env);
-    await load.sees(/^1\/6 s/m, 'stderr');
+    const load = sandbox.start(['loadtest', '--duration', '4', '--concurrency', '32', '--json'], env);
+    await load.sees(/^1\/4 s/m, 'stderr');
     process.kill(before.get('w2') ?? 0, 'SIGKILL');
     await up.sees(/worker w2 ended \(SIGKILL\); starting it again in 0\.25 s/, 'stderr');
     const { code, stdout, stderr } = await load.ended;

@@ -52,7 +52,7 @@ describe('flotilla', () => {
     expect(missing.stderr).to.match(/^flotilla: CERT_MISSING: .*flotilla certs init.*\n$/);
     await sandbox.run(['certs', 'init', '--directors', '1', '--workers', '1']);
     // The discard port of this machine: nobody speaks QUIC there.
-    const alone = await sandbox.run(['call', 'a.b', '--connect', '127.0.0.1:9', '--json']);
+    const alone = await sandbox.run(['call', 'a.b', '--connect', '127.0.0.1:9', '--json', '--timeout', '1000']);
     expect(alone.code).to.equal(1);
     expect(alone.stdout).to.equal('');
     expect(JSON.parse(alone.stderr).error).to.include({ code: 'UNAVAILABLE', reason: 'CONNECT_FAILED' });
