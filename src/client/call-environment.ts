@@ -25,6 +25,8 @@ export interface CallEnvironment {
 export interface CallCounters {
   /** Attempts after the first. */
   retries: number;
+  /** Idempotent calls that were sent to a second worker because the first had fallen silent. */
+  rescues: number;
   /** Calls that would have been repeated, had there been budget. */
   retriesDenied: number;
 }

@@ -3,13 +3,14 @@ import type { ClusterCallOptions, MethodRef } from '../rpc/index.js';
 import { type AttemptOwner, bookFailure, bookSuccess, CallAttempts } from './call-attempts.js';
 import type { CallEnvironment } from './call-environment.js';
 import type { Settle } from './node-channel.js';
-import type { WorkerLink } from './worker-link.js';
+import type { RescuableCall, WorkerLink } from './worker-link.js';
 
 /**
  * One unary call of a cluster client, over all its attempts. This object and the promise behind `onValue` and `onError`
  * are all that a call costs here while nothing goes wrong.
  */
-export class ClusterCall implements Settle, AttemptOwner {
+export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
+  placeAtLink = -1;
   private readonly env: CallEnvironment;
   private readonly method: MethodRef;
   private readonly input: unknown;
@@ -20,6 +21,10 @@ export class ClusterCall implements Settle, AttemptOwner {
   private readonly startedAtMs: number;
   private link: WorkerLink | undefined = undefined;
   private attempts: CallAttempts | undefined = undefined;
+  private settled = false;
+  private rescuing = false;
+  /** How the attempt ended that the rescue is for, when it ended first. */
+  private failure: RpcError | undefined = undefined;
 
   constructor(
     env: CallEnvironment,
@@ -52,9 +57,7 @@ export class ClusterCall implements Settle, AttemptOwner {
         return;
       }
       if (link !== undefined) {
-        this.link = link;
-        link.began();
-        link.channel.begin(this.method, this.input, options, this);
+        this.send(link, options);
         return;
       }
     }
@@ -62,24 +65,67 @@ export class ClusterCall implements Settle, AttemptOwner {
   }
 
   resolve(value: unknown): void {
-    bookSuccess(this.env, this.link as WorkerLink);
-    this.onValue(value);
+    const link = this.link as WorkerLink;
+    link.remove(this);
+    bookSuccess(this.env, link);
+    this.succeed(value);
   }
 
   reject(error: RpcError): void {
     const link = this.link as WorkerLink;
+    link.remove(this);
     bookFailure(this.env, link, error);
-    this.laterAttempts().retry(error, link, true);
+    if (this.settled) return;
+    if (this.rescuing) this.failure = error;
+    else this.laterAttempts().retry(error, link, true);
   }
 
   attempt(link: WorkerLink): void {
-    this.link = link;
-    link.began();
-    link.channel.begin(this.method, this.input, this.laterAttempts().laterOptions(), this);
+    this.send(link, this.laterAttempts().laterOptions());
   }
 
   giveUp(error: RpcError | FlotillaError): void {
+    this.settled = true;
     this.onError(error);
+  }
+
+  /**
+   * The worker that has the call does not answer pings. The call is sent to another one as well, when it may be executed
+   * twice; the first answer counts.
+   */
+  rescue(): void {
+    if (this.settled || this.rescuing || this.env.closed) return;
+    const other = this.laterAttempts().rescuer(this.link as WorkerLink);
+    if (other === undefined) return;
+    this.rescuing = true;
+    other.began();
+    other.channel.begin(this.method, this.input, this.laterAttempts().laterOptions(), {
+      resolve: (value) => {
+        bookSuccess(this.env, other);
+        this.rescuing = false;
+        this.succeed(value);
+      },
+      reject: (error) => {
+        bookFailure(this.env, other, error);
+        this.rescuing = false;
+        const { failure } = this;
+        this.failure = undefined;
+        if (failure !== undefined && !this.settled) this.laterAttempts().retry(failure, this.link, true);
+      },
+    });
+  }
+
+  private send(link: WorkerLink, options: ClusterCallOptions | undefined): void {
+    this.link = link;
+    link.began();
+    link.add(this);
+    link.channel.begin(this.method, this.input, options, this);
+  }
+
+  private succeed(value: unknown): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.onValue(value);
   }
 
   private laterAttempts(): CallAttempts {

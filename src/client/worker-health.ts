@@ -7,7 +7,7 @@ import type { WorkerLink } from './worker-link.js';
 
 /**
  * Finds out that a worker has died without a word: when calls are outstanding and none is answered for a while, it is
- * pinged on the control lane. Without an answer it is `suspected` (new calls prefer others), and after a longer while
+ * pinged on the control lane. Without an answer it is `suspected` (new calls prefer others, idempotent ones in progress are sent to others too), and after a longer while
  * `dead`. Loads that it reported are forgotten when they are old.
  */
 export class WorkerHealth implements Settle {
@@ -58,7 +58,7 @@ export class WorkerHealth implements Settle {
   reject(error: RpcError): void {
     this.probing = false;
     if (isAnswer(error)) this.heard();
-    else if (error.reason === 'DEADLINE') this.suspect(true);
+    else if (error.reason === 'DEADLINE') this.link.suspect(true);
   }
 
   private probe(): void {
@@ -69,13 +69,7 @@ export class WorkerHealth implements Settle {
   private heard(): void {
     this.answersSeen = this.link.answers;
     this.silentMs = 0;
-    this.suspect(false);
-  }
-
-  private suspect(suspected: boolean): void {
-    if (this.link.suspected === suspected) return;
-    this.link.suspected = suspected;
-    this.link.refresh();
+    this.link.suspect(false);
   }
 }
 

@@ -3,6 +3,13 @@ import { type Candidate, hash32, type Usability } from './balance/index.js';
 import type { NodeChannel } from './node-channel.js';
 import { newOutlierRecord, type OutlierRecord } from './outlier.js';
 
+/** A unary call at a link, known there so that it can be rescued when the worker falls silent. */
+export interface RescuableCall {
+  /** Its index among the calls of its link; the link's business. */
+  placeAtLink: number;
+  rescue(): void;
+}
+
 /**
  * A client's view of one instance of a worker: its record, the channel to it and what the balancing strategies ask.
  * `calls` and the fields of `Candidate` change with every call, so they are plain numbers.
@@ -27,6 +34,8 @@ export class WorkerLink implements Candidate {
   suspected = false;
   /** When it became known, for the slow start; `-Infinity` for those that were there before us. */
   readonly knownSinceMs: number;
+  /** Unary calls in progress, in no order. */
+  private readonly unaryCalls: RescuableCall[] = [];
   private readonly onUsable: () => void;
 
   /** @param onUsable called when calls that wait for a worker may try again */
@@ -62,6 +71,26 @@ export class WorkerLink implements Candidate {
   began(): void {
     this.outstanding += 1;
     this.calls += 1;
+  }
+
+  add(call: RescuableCall): void {
+    call.placeAtLink = this.unaryCalls.length;
+    this.unaryCalls.push(call);
+  }
+
+  remove(call: RescuableCall): void {
+    const last = this.unaryCalls.pop();
+    if (last === undefined || last === call) return;
+    this.unaryCalls[call.placeAtLink] = last;
+    last.placeAtLink = call.placeAtLink;
+  }
+
+  /** The worker does not answer pings (any more), or does again. */
+  suspect(suspected: boolean): void {
+    if (this.suspected === suspected) return;
+    this.suspected = suspected;
+    this.refresh();
+    if (suspected) for (const call of [...this.unaryCalls]) call.rescue();
   }
 
   /** A call got its answer, a result or an error that the worker sent. */

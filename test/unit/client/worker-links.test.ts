@@ -6,7 +6,10 @@ import { errorOf, FakeCluster, GET, PUT } from './fake-cluster.js';
 describe('the workers of a cluster client', () => {
   it('hold no calls once all calls have ended, whatever happened to them', async () => {
     const step = fc.record({
-      type: fc.constantFrom('call', 'call', 'call', 'answer', 'fail', 'lose', 'back', 'remove', 'restart', 'wait'),
+      type: fc.constantFrom(
+        ...(['call', 'call', 'call', 'answer', 'fail', 'lose', 'back', 'remove', 'restart', 'wait'] as const),
+        ...(['fall silent', 'miss a ping', 'speak again'] as const),
+      ),
       worker: fc.constantFrom('w1', 'w2', 'w3'),
       reason: fc.constantFrom(
         'CANCELLED_BY_CALLER',
@@ -33,6 +36,8 @@ describe('the workers of a cluster client', () => {
           else if (type === 'lose') channel.lose();
           else if (type === 'back' && channel.state === 'unavailable') channel.setState('ready');
           else if (type === 'remove') cluster.remove(worker);
+          else if (type === 'fall silent' || type === 'speak again') channel.silent = type === 'fall silent';
+          else if (type === 'miss a ping') channel.pings.shift()?.settle.reject(RpcError.of('DEADLINE', 'no answer'));
           else if (type === 'restart') {
             instance += 1;
             cluster.add(worker, { instance: `r${instance}` });
@@ -40,6 +45,7 @@ describe('the workers of a cluster client', () => {
           const held = cluster.everyChannel.reduce((sum, { calls: { length } }) => sum + length, 0);
           expect(cluster.env.links.outstanding()).to.equal(held);
         }
+        for (const channel of cluster.everyChannel) channel.silent = false;
         for (const channel of cluster.everyChannel) channel.auto = ({ settle }) => settle.resolve('end');
         for (const channel of cluster.everyChannel) while (channel.calls.length > 0) channel.answer();
         await cluster.clock.advance(20_000);
@@ -103,6 +109,58 @@ describe('the workers of a cluster client', () => {
     await cluster.clock.advance(1_100);
     for (let n = 0; n < 100; n += 1) await call();
     expect(failures).to.be.within(6, 10);
+  });
+
+  it('have their idempotent calls answered by others as soon as they do not answer a ping', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    const silent = cluster.channel('w1');
+    const other = cluster.channel('w2');
+    silent.silent = true;
+    void cluster.client.unary(GET, 'busy', { filter: 'name=w2' });
+    const get = cluster.client.unary(GET, 'get');
+    void cluster.client.unary(GET, 'busy', { filter: 'name=w2' });
+    const put = cluster.client.unary(PUT, 'put');
+    expect(silent.calls.map((call) => call.input)).to.deep.equal(['get', 'put']);
+    await cluster.clock.advance(400);
+    silent.pings.shift()?.settle.reject(RpcError.of('DEADLINE', 'no answer'));
+    expect(other.calls.map((call) => call.input)).to.deep.equal(['busy', 'busy', 'get']);
+    while (other.calls.length > 0) other.answer('rescued');
+    expect(await get).to.equal('rescued');
+    expect(cluster.client.stats()).to.include({ rescues: 1, retries: 0 });
+    silent.answer('too late');
+    silent.answer('only slow');
+    expect(await put).to.equal('only slow');
+    expect(cluster.outstanding()).to.deep.equal([0, 0]);
+  });
+
+  it('may still answer a call that is being rescued, and the rescue may fail', async () => {
+    for (const end of ['answer first', 'lose first', 'rescue fails'] as const) {
+      const cluster = new FakeCluster({ workers: 2 });
+      const silent = cluster.channel('w1');
+      const other = cluster.channel('w2');
+      silent.silent = true;
+      void cluster.client.unary(GET, 'busy', { filter: 'name=w2' });
+      const call = cluster.client.unary(GET, 'call');
+      await cluster.clock.advance(400);
+      silent.pings.shift()?.settle.reject(RpcError.of('DEADLINE', 'no answer'));
+      expect(other.calls).to.have.lengthOf(2);
+      other.answer();
+      if (end === 'answer first') {
+        silent.answer('first');
+        expect(await call).to.equal('first');
+        other.answer('second');
+      } else if (end === 'lose first') {
+        silent.lose();
+        other.answer('second');
+        expect(await call).to.equal('second');
+      } else {
+        other.fail('OVERLOADED');
+        silent.lose();
+        other.answer('third');
+        expect(await call).to.equal('third');
+      }
+      expect(cluster.env.links.outstanding(), end).to.equal(0);
+    }
   });
 
   it('are pinged when they go silent, avoided without an answer, and given up in the end', async () => {
