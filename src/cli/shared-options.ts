@@ -33,7 +33,7 @@ export function addCerts(command: Command): Command {
 }
 
 export function addJson(command: Command): Command {
-  return command.option('--json', 'print JSON (default: text for people)', false);
+  return command.option('--json', 'print JSON instead of text for people', false);
 }
 
 export function addNode(command: Command, logLevel: string): Command {

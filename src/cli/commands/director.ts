@@ -26,7 +26,10 @@ export function addDirector(program: Command, finish: Finish): void {
       identifier,
     )
     .requiredOption('--listen <HOST:PORT>', 'UDP address to listen on; port 0 takes a free one', address)
-    .option('--data <DIR>', 'directory for what it must not lose; made when missing (default: none)')
+    .option(
+      '--data <DIR>',
+      'its data directory, made when missing; nothing is kept there before several directors are possible (default: none)',
+    )
     .option(
       '--http <HOST:PORT>',
       'serve /healthz, /metrics and /status there; a port alone is on 127.0.0.1 (default: off)',
