@@ -2,10 +2,15 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import {
   type Cluster,
+  type ClusterCallOptions,
   type ClusterClient,
   connectWorkerRegistry,
   createMemorySessionStore,
+  defineService,
   formatAddress,
+  implement,
+  type RpcError,
+  unary,
 } from '../../../src/index.js';
 import { temporaryDirectory } from '../../support/certs.js';
 import { errorOf, Probe, probeService, startCluster, Text, until } from './support.js';
@@ -109,6 +114,36 @@ describe('a cluster over real QUIC sockets', () => {
     const error = await errorOf(client.service(Probe).sleep({ ms: 60_000 }, { timeoutMs: 50 }));
     expect(error.reason).to.equal('DEADLINE');
     expect(client.stats().workers.map((worker) => worker.outstanding)).to.deep.equal([0, 0, 0]);
+  });
+
+  it('bounds and cancels a nested call by the context of the handler that makes it', async () => {
+    const Outer = defineService('outer', { ask: unary<Record<string, never>, string>() });
+    const ended: RpcError[] = [];
+    const outer = implement(Outer, {
+      ask: async (_, context) => {
+        try {
+          return await client.service(Probe).sleep({ ms: 60_000 }, { context, filter: 'zone=a' });
+        } catch (error) {
+          ended.push(error as RpcError);
+          throw error;
+        }
+      },
+    });
+    const worker = await cluster.addWorker({ id: 'w8', services: [outer] });
+    const ask = (options: ClusterCallOptions) =>
+      errorOf(client.service(Outer).ask({}, { waitForReady: true, ...options }));
+    expect((await ask({ timeoutMs: 300 })).reason).to.equal('DEADLINE');
+    await until(() => ended.length === 1);
+    expect(ended[0]?.reason).to.equal('DEADLINE');
+    const abort = new AbortController();
+    const cancelled = ask({ signal: abort.signal });
+    await until(() => client.stats().workers.some((one) => one.id !== 'w8' && one.outstanding > 0));
+    abort.abort();
+    expect((await cancelled).reason).to.equal('CANCELLED_BY_CALLER');
+    await until(() => ended.length === 2);
+    expect(ended[1]?.reason).to.equal('CANCELLED_BY_CALLER');
+    await until(() => client.stats().workers.every((one) => one.outstanding === 0));
+    await worker.close();
   });
 
   it('reaches a worker that listens on all interfaces where the director saw it', async () => {

@@ -9,6 +9,8 @@ import type { CallOptions, ClientInterceptor, ClusterCallOptions, MethodRef } fr
 import { SimulatedClock } from '../../../src/testing/index.js';
 import { seededRandom } from './candidate.js';
 
+type Inputs = AsyncIterable<unknown> | Iterable<unknown>;
+
 /** A call that a fake channel has been given and not settled yet. */
 export interface FakeCall {
   readonly method: MethodRef;
@@ -29,6 +31,10 @@ export class FakeChannel implements NodeChannel {
   resumed = false;
   earlyData = false;
   silent = false;
+  /** What streams do; by default they return their inputs. */
+  stream: (inputs: Inputs, options?: CallOptions) => AsyncIterable<unknown> = async function* (inputs) {
+    yield* inputs;
+  };
   /** Settles calls by itself when set. */
   auto: ((call: FakeCall) => void) | undefined;
   private readonly listeners = new Set<(state: NodeChannelState) => void>();
@@ -52,16 +58,18 @@ export class FakeChannel implements NodeChannel {
     return new Promise((resolve, reject) => this.begin(method, input, options, { resolve, reject }));
   }
 
-  serverStream(): AsyncIterable<unknown> {
-    throw new Error('not faked');
+  serverStream(_method: MethodRef, input: unknown, options?: CallOptions): AsyncIterable<unknown> {
+    return this.stream([input], options);
   }
 
-  clientStream(): Promise<unknown> {
-    throw new Error('not faked');
+  async clientStream(_method: MethodRef, inputs: Inputs, options?: CallOptions): Promise<unknown> {
+    const messages: unknown[] = [];
+    for await (const message of this.stream(inputs, options)) messages.push(message);
+    return messages;
   }
 
-  bidiStream(): AsyncIterable<unknown> {
-    throw new Error('not faked');
+  bidiStream(_method: MethodRef, inputs: Inputs, options?: CallOptions): AsyncIterable<unknown> {
+    return this.stream(inputs, options);
   }
 
   onState(listener: (state: NodeChannelState) => void): () => void {

@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { nodeId } from '../../../src/base/index.js';
+import { type WorkerChange, WorkerTable } from '../../../src/client/worker-table.js';
+import type { WorkerRecord } from '../../../src/ports/index.js';
+
+function worker(id: string, fields: Partial<WorkerRecord> = {}): WorkerRecord {
+  return {
+    id: nodeId(id),
+    instance: 'i1',
+    address: { host: '127.0.0.1', port: 1 },
+    bulkPort: undefined,
+    tags: {},
+    methods: [],
+    state: 'active',
+    leaseMs: 1_000,
+    revision: 1,
+    ...fields,
+  };
+}
+
+function describeChange(change: WorkerChange): string {
+  return change.type === 'removed'
+    ? `removed ${change.worker.id} ${change.cause}`
+    : `${change.type} ${change.worker.id}`;
+}
+
+function tableOf(...workers: WorkerRecord[]): { table: WorkerTable; changes: string[] } {
+  const table = new WorkerTable();
+  table.reset({ epoch: 'e', revision: 5, workers }, 0, 0);
+  const changes: string[] = [];
+  table.onChange((change) => changes.push(describeChange(change)));
+  return { table, changes };
+}
+
+describe('WorkerTable', () => {
+  it('lists workers by id, the same array until something changes', () => {
+    const { table } = tableOf(worker('w2'), worker('w1'));
+    expect(table.list().map(({ id }) => id)).to.deep.equal(['w1', 'w2']);
+    expect(table.list()).to.equal(table.list());
+  });
+
+  it('ignores changes that it has already', () => {
+    const { table, changes } = tableOf(worker('w1'));
+    table.apply({ type: 'removed', revision: 5, id: nodeId('w1'), instance: 'i1', cause: 'expired' });
+    expect(changes).to.deep.equal([]);
+    table.apply({ type: 'removed', revision: 6, id: nodeId('w1'), instance: 'i1', cause: 'expired' });
+    expect(changes).to.deep.equal(['removed w1 expired']);
+    expect(table.position).to.deep.equal({ epoch: 'e', revision: 6 });
+  });
+
+  it('does not remove the successor of the instance that was removed', () => {
+    const { table } = tableOf(worker('w1', { instance: 'i2' }));
+    table.apply({ type: 'removed', revision: 6, id: nodeId('w1'), instance: 'i1', cause: 'expired' });
+    expect(table.size).to.equal(1);
+  });
+
+  it('takes a snapshot of a settled director as the whole truth', () => {
+    const { table, changes } = tableOf(worker('w1'), worker('w2'));
+    table.reset({ epoch: 'f', revision: 1, workers: [worker('w2'), worker('w3')] }, 100, 100);
+    expect(changes).to.deep.equal(['updated w2', 'added w3', 'removed w1 expired']);
+  });
+
+  it('keeps what a young director has not confirmed until it must have', () => {
+    const { table, changes } = tableOf(worker('w1'), worker('w2'), worker('w3'));
+    table.reset({ epoch: 'f', revision: 1, workers: [worker('w1')] }, 1_000, 0);
+    table.apply({ type: 'put', revision: 2, worker: worker('w2', { revision: 2 }) });
+    table.settle(999);
+    expect(table.size).to.equal(3);
+    table.settle(1_000);
+    expect(changes).to.deep.equal(['updated w1', 'updated w2', 'removed w3 expired']);
+  });
+});
