@@ -451,6 +451,8 @@ export class QuicConnection implements Connection {
       this.guarded(() => native.close(true, reason.code, peerText(reason.message)));
     }
     this.finish(reason);
+    // Now, not at the turn's end: a probe timer that fires in between makes quiche probe instead of closing.
+    if (native !== undefined) this.guarded(() => this.send(native));
   }
 
   /** The one place where a connection ends for its user. */

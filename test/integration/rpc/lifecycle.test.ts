@@ -312,6 +312,21 @@ onBothTransports('a channel', (world) => {
     await channel.close();
   });
 
+  it('is gone at the server as soon as it closes, however young the connection', async () => {
+    setUp();
+    for (let i = 0; i < 40; i++) {
+      const channel = world().channel({ target: { ...world().target, earlyData: i % 2 === 0 } });
+      const client = serviceClient(Jobs, channel);
+      const running = [errorOf(client.waitOnce(null)), errorOf(collect(client.feed(null)))];
+      await world().until('the handlers', () => server.started === 2 * (i + 1));
+      await world().run(channel.close());
+      await Promise.all(running);
+      await world().until('the end at the server', () => world().rpc.connectionCount === 0);
+    }
+    server.gate.open('');
+    await world().until('the handlers to be done', () => world().rpc.inFlight === 0);
+  });
+
   it('moves to a new connection by age without a failed call, and lets the old one finish', async () => {
     const { client, channel } = setUp({}, { connectionAgeMsMax: 100 });
     const running = client.waitOnce(null);
