@@ -7,14 +7,13 @@ import type {
   Logger,
   SendSchedulerFactory,
 } from '../../ports/index.js';
-import type { QuicConnection } from './connection.js';
 import type { DatagramSocket } from './datagram-socket.js';
 import type { ResolvedTransportOptions } from './options.js';
 import type { PeerCertificates } from './peer-certificate.js';
 import type { SessionBook } from './session-book.js';
 
-/** What a connection needs of its endpoint. */
-export interface ConnectionHost {
+/** What connections (of type `C`) need of their endpoint. */
+export interface ConnectionHost<C> {
   readonly address: SocketAddress;
   /** The same as quiche reads it: without an IPv6 zone. */
   readonly nativeAddress: SocketAddress;
@@ -33,13 +32,13 @@ export interface ConnectionHost {
   /** Bytes that may leave in one go before the receivers get a turn. */
   readonly burstBytes: number;
   /** Calls `runTurn` of the connection once at the end of this turn of the event loop. */
-  schedule(connection: QuicConnection): void;
+  schedule(connection: C): void;
   /** The kernel's send buffer is full: calls `runTurn` when it has room again. */
-  waitForSocket(connection: QuicConnection): void;
+  waitForSocket(connection: C): void;
   /** The handler of an accepted connection whose certificate has been checked; `undefined`: not listening any more. */
   accept(connection: Connection): ConnectionHandler | undefined;
   /** The connection has ended for its user. */
-  ended(connection: QuicConnection): void;
+  ended(connection: C): void;
   /** Nothing more will come for the connection's ids. */
-  forget(connection: QuicConnection): void;
+  forget(connection: C): void;
 }

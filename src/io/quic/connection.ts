@@ -16,8 +16,8 @@ import { countHandshake } from './counters.js';
 import type { NativeConnection } from './native.js';
 import { StoppedStreams } from './stopped-streams.js';
 import { IGNORE, QuicStream } from './stream.js';
-import { StreamReader } from './stream-reader.js';
-import { StreamWriter } from './stream-writer.js';
+import { type ReadingConnection, StreamReader } from './stream-reader.js';
+import { StreamWriter, type WritingConnection } from './stream-writer.js';
 
 /**
  * One QUIC connection: pumps a native connection and tells the handler.
@@ -26,9 +26,9 @@ import { StreamWriter } from './stream-writer.js';
  * lone message), and its timer. The endpoint guards the first two and `push` and the timer guard themselves: whatever
  * throws closes this connection only.
  */
-export class QuicConnection implements Connection {
+export class QuicConnection implements Connection, ReadingConnection, WritingConnection {
   readonly initiator: boolean;
-  readonly host: ConnectionHost;
+  readonly host: ConnectionHost<QuicConnection>;
   readonly streams = new Map<number, QuicStream>();
   readonly reader: StreamReader;
   readonly writer: StreamWriter;
@@ -66,7 +66,7 @@ export class QuicConnection implements Connection {
   private nextUnidirectional: number;
 
   /** @param target on the side that connects */
-  constructor(host: ConnectionHost, remote: SocketAddress, target: ConnectTarget | undefined) {
+  constructor(host: ConnectionHost<QuicConnection>, remote: SocketAddress, target: ConnectTarget | undefined) {
     this.host = host;
     this.remote = remote;
     this.target = target;

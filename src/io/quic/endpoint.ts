@@ -37,7 +37,7 @@ export interface EndpointParts {
 }
 
 /** The production {@link Endpoint}: connections of both directions on one UDP socket. Made by `createQuicEndpoint`. */
-export class QuicEndpoint implements Endpoint, ConnectionHost {
+export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
   readonly address: SocketAddress;
   readonly nativeAddress: SocketAddress;
   readonly socket: DatagramSocket;

@@ -1,4 +1,5 @@
 import type { NativeConnection } from './native.js';
+import { isStreamGone } from './stream-errors.js';
 
 /**
  * Streams that we asked the peer to stop and that quiche has not let go yet.
@@ -44,7 +45,7 @@ function isForgotten(native: NativeConnection, id: number): boolean {
     native.streamCapacity(id);
     return false;
   } catch (error) {
-    return error instanceof Error && error.message.startsWith('InvalidStreamState');
+    return isStreamGone(error);
   }
 }
 

@@ -1,8 +1,21 @@
 import { CLOSE_CODES } from '../../base/index.js';
-import type { QuicConnection } from './connection.js';
+import type { Connection, ConnectionHandler } from '../../ports/index.js';
 import type { NativeConnection } from './native.js';
 import { SHUTDOWN_READ } from './native.js';
-import { IGNORE, QuicStream } from './stream.js';
+import { IGNORE, QuicStream, type StreamOwner } from './stream.js';
+import { resetCodeIn } from './stream-errors.js';
+
+/** What the reader needs of its connection. */
+export interface ReadingConnection extends Connection, StreamOwner {
+  readonly host: { readonly receiveBuffer: Buffer };
+  readonly native: NativeConnection | undefined;
+  readonly streams: ReadonlyMap<number, QuicStream>;
+  readonly writer: StreamOwner['writer'] & { checkStopped(native: NativeConnection, stream: QuicStream): void };
+  readonly handler: ConnectionHandler;
+  readonly usable: boolean;
+  /** Makes a stream known to reader, writer and quiche. */
+  adopt(native: NativeConnection, stream: QuicStream): void;
+}
 
 /**
  * Moves received bytes from quiche to the stream handlers.
@@ -16,12 +29,12 @@ export class StreamReader {
   /** Streams the peer has opened so far. */
   peerStreamsSeen = 0;
   private scannedThisTurn = false;
-  private readonly connection: QuicConnection;
+  private readonly connection: ReadingConnection;
   private readonly lanes: QuicStream[] = [];
   /** The id that the peer's next bidirectional stream will have: asked for by itself, which saves most scans. */
   private nextPeerStream: number;
 
-  constructor(connection: QuicConnection) {
+  constructor(connection: ReadingConnection) {
     this.connection = connection;
     this.nextPeerStream = connection.initiator ? 1 : 0;
   }
@@ -136,23 +149,12 @@ export class StreamReader {
     stream.paused = false;
   }
 
-  /**
-   * quiche reports a peer's RESET_STREAM as an error of `streamRecv` whose text is `StreamReset(<code>)`, once; after
-   * that, and for a stream it has forgotten, the text is `InvalidStreamState(<id>)`.
-   */
   private failed(stream: QuicStream, error: unknown): void {
     this.remoteEnded(stream);
-    stream.handler.onReset(codeIn(error, RESET_TEXT) ?? CLOSE_CODES.CANCELLED);
+    stream.handler.onReset(resetCodeIn(error) ?? CLOSE_CODES.CANCELLED);
     this.connection.retire(stream);
   }
 }
 
-/** The code inside an error text of the binding, which has no fields; `undefined` when it is another error. */
-export function codeIn(error: unknown, pattern: RegExp): number | undefined {
-  const match = error instanceof Error ? pattern.exec(error.message) : null;
-  return match === null ? undefined : Number(match[1]);
-}
-
-const RESET_TEXT = /^StreamReset\((\d+)\)/;
 const LANES_MAX = 12;
 const DISCARD = Buffer.allocUnsafeSlow(65_536);

@@ -1,15 +1,25 @@
 import { CLOSE_CODES, LIMITS } from '../../base/index.js';
-import type { SendScheduler, TrafficClass } from '../../ports/index.js';
-import type { QuicConnection } from './connection.js';
+import type { Clock, CloseReason, SendScheduler, TrafficClass } from '../../ports/index.js';
 import type { NativeConnection } from './native.js';
 import type { QuicStream } from './stream.js';
-import { codeIn } from './stream-reader.js';
+import { stopCodeIn } from './stream-errors.js';
+
+/** What the writer needs of its connection. */
+export interface WritingConnection {
+  readonly host: { readonly clock: Clock };
+  readonly native: NativeConnection | undefined;
+  readonly streams: ReadonlyMap<number, QuicStream>;
+  readonly usable: boolean;
+  /** Ends the connection for a cause of this node. */
+  refuse(reason: CloseReason): void;
+  retire(stream: QuicStream): void;
+}
 
 /** Hands the streams' unsent bytes to quiche in the order that the scheduler decides. */
 export class StreamWriter {
   /** Bytes waiting in all streams' buffers together. */
   unsentBytes = 0;
-  private readonly connection: QuicConnection;
+  private readonly connection: WritingConnection;
   private readonly scheduler: SendScheduler;
   /** Streams whose FIN waits; they need no capacity. */
   private readonly ending: QuicStream[] = [];
@@ -17,7 +27,7 @@ export class StreamWriter {
   private gauge: QuicStream | undefined;
   private windowAskedMs = 0;
 
-  constructor(connection: QuicConnection, scheduler: SendScheduler) {
+  constructor(connection: WritingConnection, scheduler: SendScheduler) {
     this.connection = connection;
     this.scheduler = scheduler;
   }
@@ -142,15 +152,10 @@ export class StreamWriter {
     this.connection.retire(stream);
   }
 
-  /**
-   * quiche reports a peer's STOP_SENDING as an error of `streamSend`, `streamCapacity` and `streamWritable` whose text
-   * is `StreamStopped(<code>)`, and answers with RESET_STREAM by itself; a stream it has forgotten gives
-   * `InvalidStreamState(<id>)`.
-   */
-  failed(stream: QuicStream, error: unknown): void {
+  private failed(stream: QuicStream, error: unknown): void {
     if (stream.localDone) return;
     this.drop(stream);
-    stream.handler.onStopped(codeIn(error, STOPPED_TEXT) ?? CLOSE_CODES.CANCELLED);
+    stream.handler.onStopped(stopCodeIn(error) ?? CLOSE_CODES.CANCELLED);
     this.connection.retire(stream);
   }
 
@@ -190,7 +195,6 @@ export class StreamWriter {
 }
 
 const URGENCY: Readonly<Record<TrafficClass, number>> = { control: 0, data: 3, bulk: 7 };
-const STOPPED_TEXT = /^StreamStopped\((\d+)\)/;
 const NOTHING = Buffer.alloc(0);
 /** `pathStats` builds an object of fifteen fields: not for every turn. */
 const WINDOW_INTERVAL_MS = 5;

@@ -1,7 +1,28 @@
 import { LIMITS, SendBuffer } from '../../base/index.js';
 import type { Stream, StreamHandler, TrafficClass } from '../../ports/index.js';
-import type { QuicConnection } from './connection.js';
 import { SHUTDOWN_READ, SHUTDOWN_WRITE } from './native.js';
+
+/** What a stream needs of its connection. */
+export interface StreamOwner {
+  readonly initiator: boolean;
+  readonly writer: {
+    classChanged(stream: QuicStream): void;
+    count(bytes: number): boolean;
+    ready(stream: QuicStream): void;
+    drop(stream: QuicStream): void;
+  };
+  readonly reader: { discard(stream: QuicStream): void };
+  /** Streams whose reading is paused. */
+  pausedCount: number;
+  /** STOP_SENDING (0) or RESET_STREAM (1). */
+  shutdown(streamId: number, direction: 0 | 1, code: number): void;
+  /** Lets the stream go if both directions have ended. */
+  retire(stream: QuicStream): void;
+  /** Sends within this turn: at its end together with everything else, or at once. */
+  requestFlush(now: boolean): void;
+  /** Reads at the end of this turn. */
+  requestRead(): void;
+}
 
 /** One QUIC stream; a thin record that its connection's reader and writer work on. */
 export class QuicStream implements Stream {
@@ -20,9 +41,9 @@ export class QuicStream implements Stream {
   counted = 0;
   /** `out` has passed the high water mark and `onDrained` is owed. */
   drainOwed = false;
-  private readonly connection: QuicConnection;
+  private readonly connection: StreamOwner;
 
-  constructor(connection: QuicConnection, id: number, trafficClass: TrafficClass, handler: StreamHandler) {
+  constructor(connection: StreamOwner, id: number, trafficClass: TrafficClass, handler: StreamHandler) {
     this.connection = connection;
     this.id = id;
     this.trafficClass = trafficClass;
