@@ -1,18 +1,18 @@
 import { CLOSE_CODES } from '../../base/index.js';
 import type { Stream, StreamHandler, Timer } from '../../ports/index.js';
 import { PREAMBLE_BYTES, STREAM_KIND } from '../../wire/index.js';
-import type { ServerConnection } from './server-connection.js';
+import type { CallHost } from './server-host.js';
 import { ServerStreamCall } from './server-stream-call.js';
 import { SILENT_STREAM_HANDLER } from './silent-stream-handler.js';
 
 /** A stream from the client whose preamble has not been read: finds out what it is and hands it over. */
 export class IncomingStream implements StreamHandler {
-  private readonly owner: ServerConnection;
+  private readonly owner: CallHost;
   private readonly stream: Stream;
   private kind = 0;
   private timer: Timer | undefined;
 
-  constructor(owner: ServerConnection, stream: Stream) {
+  constructor(owner: CallHost, stream: Stream) {
     this.owner = owner;
     this.stream = stream;
   }

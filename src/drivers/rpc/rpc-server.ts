@@ -3,10 +3,11 @@ import type { Clock, Connection, ConnectionHandler, Logger } from '../../ports/i
 import { MethodTable } from './method-table.js';
 import type { CompressionPolicy } from './payload.js';
 import { ServerConnection } from './server-connection.js';
+import type { ServerHost } from './server-host.js';
 import { DEFAULT_SERVER_LIMITS, type ServerCounters, type ServerLimits, type ServerOptions } from './server-options.js';
 
 /** Serves methods on accepted connections: give `(connection) => server.accept(connection)` to an endpoint's `listen`. */
-export class RpcServer {
+export class RpcServer implements ServerHost {
   readonly identity: ServerOptions['identity'];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -62,7 +63,7 @@ export class RpcServer {
   }
 
   accept(connection: Connection): ConnectionHandler {
-    const accepted = new ServerConnection(this, connection);
+    const accepted = new ServerConnection(this, connection, (ended) => this.open.delete(ended));
     this.open.add(accepted);
     return accepted;
   }
@@ -105,10 +106,6 @@ export class RpcServer {
       this.idleWaiters = [];
       for (const wake of waiters) wake();
     }
-  }
-
-  removeConnection(connection: ServerConnection): void {
-    this.open.delete(connection);
   }
 }
 

@@ -15,43 +15,36 @@ import {
   type FrameFault,
   type Hello,
   parseHello,
-  readCallHead,
   STREAM_KIND,
   writeEmptyFrame,
-  writePreamble,
 } from '../../wire/index.js';
 import { DeadlineTimer } from './deadline-timer.js';
-import { handlerError, outputError } from './handler-error.js';
 import { IncomingStream } from './incoming-stream.js';
-import { type ServedMethod, validated } from './method-table.js';
-import { appendMessage, type CompressionPolicy, compressMessage, readPayload, tooLarge } from './payload.js';
-import type { RpcServer } from './rpc-server.js';
-import { ServerCall } from './server-call.js';
-import { type LaneFrames, ServerLane, writeReplyFrame } from './server-lane.js';
-import { SILENT_STREAM_HANDLER } from './silent-stream-handler.js';
+import type { ServedMethod } from './method-table.js';
+import { appendMessage, type CompressionPolicy } from './payload.js';
+import type { CallHost, ServerHost, StoppableCall } from './server-host.js';
+import { type LaneFrames, ServerLane } from './server-lane.js';
+import { UnaryCalls } from './unary-calls.js';
 
-/** A call that a deadline, a cancellation or the end of the connection can stop. */
-export interface StoppableCall {
-  readonly deadlineMs: number;
-  stop(error: RpcError): void;
-}
-
-export class ServerConnection implements ConnectionHandler, LaneFrames {
-  readonly server: RpcServer;
+export class ServerConnection implements ConnectionHandler, LaneFrames, CallHost {
+  readonly server: ServerHost;
   readonly connection: Connection;
   hello: Hello | undefined;
   private readonly calls = new Map<number, StoppableCall>();
+  private readonly unary = new UnaryCalls(this);
+  private readonly onEnd: (connection: ServerConnection) => void;
   private readonly deadlines: DeadlineTimer;
   private readonly lanes = new Set<ServerLane>();
   private heldStreams: Stream[] = [];
   private helloTimer: Timer | undefined;
   private control: ServerLane | undefined;
-  private inProgress = 0;
-  private closed = false;
+  inProgress = 0;
+  closed = false;
 
-  constructor(server: RpcServer, connection: Connection) {
+  constructor(server: ServerHost, connection: Connection, onClosed: (connection: ServerConnection) => void) {
     this.server = server;
     this.connection = connection;
+    this.onEnd = onClosed;
     this.deadlines = new DeadlineTimer(server.clock, (nowMs) => this.expire(nowMs));
     this.helloTimer = server.clock.setTimer(
       server.limits.helloTimeoutMs,
@@ -80,7 +73,7 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
     const error = RpcError.of('CONNECTION_LOST', `the caller's connection ended (${reason.message})`);
     for (const call of [...this.calls.values()]) call.stop(error);
     this.calls.clear();
-    this.server.removeConnection(this);
+    this.onEnd(this);
   }
 
   // Streams
@@ -115,7 +108,7 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
   ): boolean {
     if (this.hello === undefined) return this.onHello(lane, type, bytes, start, end);
     if (this.calls.has(callId) && type === FRAME.REQUEST) this.violation('the id of a call in progress for another');
-    else if (type === FRAME.REQUEST) this.onRequest(lane, flags, callId, bytes, start, end);
+    else if (type === FRAME.REQUEST) this.unary.onRequest(lane, flags, callId, bytes, start, end);
     else if (type === FRAME.CANCEL)
       this.calls.get(callId)?.stop(RpcError.of('CANCELLED_BY_CALLER', 'the caller cancelled the call'));
     else if (type === FRAME.HELLO) this.violation('a second hello');
@@ -232,135 +225,14 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
     lane.flush(true);
   }
 
-  // Private: unary calls on lanes
-
-  private onRequest(lane: ServerLane, flags: number, callId: number, bytes: Buffer, start: number, end: number): void {
-    const { server } = this;
-    let call: ServerCall;
-    let input: unknown;
-    try {
-      const head = readCallHead(flags, bytes, start, end);
-      const served = server.methods.find(head.methodName, head.methodNumber);
-      const refusal = this.refusal(served, head.methodName);
-      if (refusal !== undefined || served === undefined) throw refusal;
-      if (served.definition.kind !== 'unary') {
-        throw RpcError.of('KIND_MISMATCH', `${served.name} is of kind ${served.definition.kind}, not unary`);
-      }
-      const deadlineMs = head.timeoutMs === 0 ? Number.POSITIVE_INFINITY : server.clock.nowMs() + head.timeoutMs;
-      call = new ServerCall(served, callId, deadlineMs, head.headers, this.connection, server.nowMs);
-      input = readPayload(flags, bytes, head.payloadStart, end, server.limits.messageBytesMax);
-    } catch (thrown) {
-      const error = RpcError.from(thrown);
-      if (error.reason === 'MESSAGE_UNDECODABLE') server.counters.refusedUndecodable++;
-      lane.error(callId, server.load, error, this.inProgress === 0);
-      return;
-    }
-    this.run(lane, call, input);
-  }
-
-  private run(lane: ServerLane, call: ServerCall, input: unknown): void {
-    const { definition, handler } = call.served;
-    this.count(1);
-    let output: unknown;
-    try {
-      const checked = definition.input === undefined ? input : validated(definition.input, input, 'input');
-      output =
-        checked instanceof Promise
-          ? checked.then((value) => (call.done ? undefined : handler(value, call)))
-          : handler(checked, call);
-      if (definition.output !== undefined) output = checkOutput(definition.output, output);
-    } catch (error) {
-      this.fail(lane, call, error);
-      return;
-    }
-    if (!isThenable(output)) {
-      this.succeed(lane, call, output);
-      return;
-    }
-    const stoppable = new UnaryStop(this, lane, call);
-    this.watch(call.callId, stoppable);
-    // A thenable of somebody's own may throw or call back twice; a promise does neither.
-    (output instanceof Promise ? output : Promise.resolve(output)).then(
-      (value) => {
-        this.forget(call.callId, stoppable);
-        this.succeed(lane, call, value);
-      },
-      (error: unknown) => {
-        this.forget(call.callId, stoppable);
-        this.fail(lane, call, error);
-      },
-    );
-  }
-
-  private succeed(lane: ServerLane, call: ServerCall, output: unknown): void {
-    this.count(-1);
-    if (call.done || this.closed) return;
-    try {
-      const encoded = encodeMessage(output);
-      const size = encoded.end - encoded.start;
-      const bytesMax = this.hello?.messageBytesMax ?? LIMITS.messageBytesDefault;
-      if (size > bytesMax) throw tooLarge(size, bytesMax);
-      const policy = this.compression();
-      const packed =
-        policy !== undefined && size > policy.aboveBytes ? compressMessage(encoded, policy.algorithm) : undefined;
-      const body = packed ?? encoded;
-      const sent = lane.reply(
-        call.callId,
-        this.server.load,
-        body,
-        packed !== undefined,
-        call.replyHeaders,
-        this.inProgress === 0,
-      );
-      if (!sent) this.replyOnStream(call, body, packed !== undefined);
-    } catch (thrown) {
-      this.answerError(lane, call, outputError(thrown));
-      return;
-    }
-    call.done = true;
-    this.server.counters.callsSucceeded++;
-  }
-
-  private replyOnStream(call: ServerCall, body: Parameters<typeof writeReplyFrame>[3], compressed: boolean): void {
-    const stream = this.connection.openStream('bulk', SILENT_STREAM_HANDLER, { unidirectional: true });
-    if (stream === undefined) {
-      throw RpcError.of('STREAM_LIMIT', 'the reply needs a stream of its own and the caller allows no further one');
-    }
-    writePreamble(stream.out, STREAM_KIND.REPLY, 2);
-    writeReplyFrame(stream.out, call.callId, this.server.load, body, compressed, call.replyHeaders);
-    stream.end();
-  }
-
-  private fail(lane: ServerLane, call: ServerCall, thrown: unknown): void {
-    this.count(-1);
-    if (call.done || this.closed) return;
-    this.answerError(lane, call, handlerError(thrown, call.method, this.server.logger));
-  }
-
-  private answerError(lane: ServerLane, call: ServerCall, error: RpcError): void {
-    call.done = true;
-    this.server.counters.callsFailed++;
-    lane.error(call.callId, this.server.load, error, this.inProgress === 0);
-  }
-
-  /** The caller gave the call up, or its time is over: it is answered at once, the handler is told. */
-  stopUnary(lane: ServerLane, call: ServerCall, stoppable: StoppableCall, error: RpcError): void {
-    // Once it is answered the client may use its id again, however long the handler still runs.
-    this.forget(call.callId, stoppable);
-    if (call.done) return;
-    call.abort(error);
-    this.server.counters.callsCancelled++;
-    if (!this.closed) lane.error(call.callId, this.server.load, error, false);
-  }
-
   // Private: bookkeeping
 
-  private count(by: 1 | -1): void {
+  count(by: 1 | -1): void {
     this.inProgress += by;
     this.server.countCall(by);
   }
 
-  private watch(callId: number, call: StoppableCall): void {
+  watch(callId: number, call: StoppableCall): void {
     this.calls.set(callId, call);
     if (call.deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.atMost(call.deadlineMs, this.server.clock.nowMs());
   }
@@ -380,34 +252,5 @@ export class ServerConnection implements ConnectionHandler, LaneFrames {
   }
 }
 
-/** Stops a unary call that waits for its handler's promise. */
-class UnaryStop implements StoppableCall {
-  readonly deadlineMs: number;
-  private readonly connection: ServerConnection;
-  private readonly lane: ServerLane;
-  private readonly call: ServerCall;
-
-  constructor(connection: ServerConnection, lane: ServerLane, call: ServerCall) {
-    this.connection = connection;
-    this.lane = lane;
-    this.call = call;
-    this.deadlineMs = call.deadlineMs;
-  }
-
-  stop(error: RpcError): void {
-    this.connection.stopUnary(this.lane, this.call, this, error);
-  }
-}
-
 const CONTROL_STREAM_ID = 0;
 const LANES_MAX = 64;
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
-}
-
-function checkOutput(schema: NonNullable<ServedMethod['definition']['output']>, output: unknown): unknown {
-  return isThenable(output)
-    ? output.then((value) => validated(schema, value, 'output'))
-    : validated(schema, output, 'output');
-}

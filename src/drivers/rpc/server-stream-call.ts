@@ -22,13 +22,13 @@ import { MessageWriter } from './message-writer.js';
 import { validated } from './method-table.js';
 import { readPayload } from './payload.js';
 import { ServerCall } from './server-call.js';
-import type { ServerConnection, StoppableCall } from './server-connection.js';
+import type { CallHost, StoppableCall } from './server-host.js';
 import { writeHeadersOf } from './server-lane.js';
 import { SILENT_STREAM_HANDLER } from './silent-stream-handler.js';
 
 export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall {
   deadlineMs = Number.POSITIVE_INFINITY;
-  private readonly owner: ServerConnection;
+  private readonly owner: CallHost;
   private readonly stream: Stream;
   private readonly reader: FrameReader;
   private call: ServerCall | undefined;
@@ -41,7 +41,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
   /** Counted as a call in progress: from its head until its handler has finished. */
   private counted = false;
 
-  constructor(owner: ServerConnection, stream: Stream, classNumber: number) {
+  constructor(owner: CallHost, stream: Stream, classNumber: number) {
     this.owner = owner;
     this.stream = stream;
     const { clock, limits } = owner.server;
