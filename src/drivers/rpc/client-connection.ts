@@ -22,20 +22,18 @@ import {
   PROTOCOL_VERSIONS,
   parseHelloAck,
   readErrorBody,
-  STREAM_KIND,
   writeCallHead,
   writeEmptyFrame,
-  writePreamble,
 } from '../../wire/index.js';
 import { abortError, ClientCall, type PendingCall, watchSignals } from './client-call.js';
-import { ClientLane, type LaneOwner } from './client-lane.js';
+import type { ClientLane, LaneOwner } from './client-lane.js';
+import { ClientLanes } from './client-lanes.js';
 import { lostCallError } from './close-error.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { appendMessage, type CompressionPolicy, compressMessage } from './payload.js';
 import { deliverReply } from './reply.js';
 import { ReplyStream } from './reply-stream.js';
 import type { Settle } from './settle.js';
-import { SILENT_STREAM_HANDLER } from './silent-stream-handler.js';
 
 /** What is told about calls. */
 export interface CallObserver {
@@ -87,9 +85,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
   private readonly owner: ConnectionOwner;
   private readonly deadlines: DeadlineTimer;
   private readonly methodNumbers = new Map<string, number>();
-  private readonly lanes: ClientLane[] = [];
-  private control: ClientLane | undefined;
-  private turnLane = 0;
+  private lanes: ClientLanes | undefined;
 
   constructor(owner: ConnectionOwner, options: ClientConnectionOptions) {
     this.owner = owner;
@@ -126,7 +122,8 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
       );
       return;
     }
-    const lane = options?.priority === 'control' ? (this.control as ClientLane) : this.nextLane();
+    const lanes = this.lanes as ClientLanes;
+    const lane = options?.priority === 'control' ? lanes.control : lanes.next();
     const mark = lane.out.length;
     try {
       this.writeRequest(lane.out, id, method, encoded, options, deadlineMs, nowMs);
@@ -140,17 +137,6 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     lane.written(mark, this.calls.size === 1);
     if (deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.atMost(this.calls.earliestMs, nowMs);
     if (options !== undefined) this.observe(call, id, options);
-  }
-
-  /**
-   * All calls of one turn go on one lane (one native call instead of one per lane), those of the next turn on the next:
-   * a lost packet then holds up only its own turn's calls.
-   */
-  private nextLane(): ClientLane {
-    const lane = this.lanes[this.turnLane] as ClientLane;
-    if (lane.out.length > 0) return lane;
-    this.turnLane = (this.turnLane + 1) % this.lanes.length;
-    return this.lanes[this.turnLane] as ClientLane;
   }
 
   /** Registers a call that has a stream of its own; returns its id, or -1 when none is left. */
@@ -192,9 +178,14 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     this.connection = connection;
     const early = connection.state === 'early';
     this.state = early ? 'early' : 'open';
-    if (this.control === undefined && !this.openLanes(connection)) {
-      connection.close(CLOSE_CODES.EXCESSIVE_LOAD, 'the peer allows too few streams');
-      return;
+    if (this.lanes === undefined) {
+      const lanes = ClientLanes.open(connection, this, this.options.lanes);
+      if (lanes === undefined) {
+        connection.close(CLOSE_CODES.EXCESSIVE_LOAD, 'the peer allows too few streams');
+        return;
+      }
+      this.lanes = lanes;
+      this.sayHello(lanes.control);
     }
     this.owner.onReady(this, early);
   }
@@ -286,40 +277,14 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     return false;
   }
 
-  private openLanes(connection: Connection): boolean {
-    const control = this.openLane(connection, 'control');
-    if (control === undefined) return false;
-    this.control = control;
-    for (let i = 0; i < this.options.lanes; i++) {
-      const lane = this.openLane(connection, 'data');
-      if (lane === undefined) return false;
-      this.lanes.push(lane);
-    }
-    const mark = beginFrame(control.out, FRAME.HELLO, 0, 0);
-    appendMessage(
-      control.out,
-      encodeMessage({
-        versions: PROTOCOL_VERSIONS,
-        features: FEATURES,
-        id: this.options.identity.id,
-        role: this.options.identity.role,
-        messageBytesMax: this.options.messageBytesMax,
-      }),
-    );
-    endFrame(control.out, mark);
-    control.written(mark, true);
-    return true;
-  }
-
-  private openLane(connection: Connection, trafficClass: 'control' | 'data'): ClientLane | undefined {
-    const stream = connection.openStream(trafficClass, SILENT_STREAM_HANDLER);
-    if (stream === undefined) return undefined;
-    const lane = new ClientLane(stream, this);
-    const isControl = trafficClass === 'control';
-    const mark = lane.out.length;
-    writePreamble(lane.out, isControl ? STREAM_KIND.CONTROL_LANE : STREAM_KIND.DATA_LANE, isControl ? 0 : 1);
-    lane.written(mark, false);
-    return lane;
+  private sayHello(lane: ClientLane): void {
+    const mark = beginFrame(lane.out, FRAME.HELLO, 0, 0);
+    const { id, role } = this.options.identity;
+    const { messageBytesMax } = this.options;
+    const hello = { versions: PROTOCOL_VERSIONS, features: FEATURES, id, role, messageBytesMax };
+    appendMessage(lane.out, encodeMessage(hello));
+    endFrame(lane.out, mark);
+    lane.written(mark, true);
   }
 
   private writeRequest(
@@ -361,7 +326,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
 
   /** Tells the peer that nobody waits for the call any more. */
   private cancel(id: number): void {
-    const control = this.control;
+    const control = this.lanes?.control;
     if (control !== undefined && this.state !== 'closed') {
       const mark = control.out.length;
       writeEmptyFrame(control.out, FRAME.CANCEL, 0, id);
