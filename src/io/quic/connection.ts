@@ -62,6 +62,8 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   private wantsRead = false;
   private hasReceived = false;
   private closeDatagrams = 0;
+  /** quiche holds bytes that the burst limit kept back. */
+  private hasBacklog = false;
   private nextBidirectional: number;
   private nextUnidirectional: number;
 
@@ -331,16 +333,24 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
 
   /** Hands the streams' bytes to quiche and its datagrams to the socket; true: there is more for a further turn. */
   private send(native: NativeConnection): boolean {
-    const more = this.usable && this.writer.fill(native);
+    let more = this.usable && this.writer.fill(native, this.hasBacklog);
     const { socket, counters, burstBytes } = this.host;
     const { host, port } = this.remote;
     let burst = 0;
     for (;;) {
       if (this.allowance < LIMITS.initialDatagramBytesMin) return false;
-      if (burst >= burstBytes) return true;
+      if (burst >= burstBytes) {
+        this.hasBacklog = true;
+        return true;
+      }
       const { sendBuffer } = socket;
       const room = this.allowance < sendBuffer.length ? sendBuffer.subarray(0, this.allowance) : sendBuffer;
       const size = this.write(native, room);
+      if (size === 0 && this.hasBacklog && this.usable) {
+        this.hasBacklog = false;
+        more = this.writer.fill(native, false);
+        continue;
+      }
       if (size === 0) return more;
       if (this.state === 'closed' && this.isCloseStuck(native)) return false;
       burst += size + DATAGRAM_OVERHEAD_BYTES;

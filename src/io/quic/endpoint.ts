@@ -199,7 +199,8 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
     const known = this.routes.get(id);
     if (known !== undefined) return known;
     if (this.acceptHandler === undefined || this.closing !== undefined) {
-      this.counters.connectionsRefused += 1;
+      if (header.type === 'initial') this.counters.connectionsRefused += 1;
+      else this.counters.droppedUnknownConnection += 1;
       return undefined;
     }
     const admission = this.acceptor.admit(datagram, header, host, port, this.live.size);

@@ -82,13 +82,18 @@ export class StreamWriter {
     if (this.gauge === stream) this.gauge = undefined;
   }
 
-  /** Hands over what fits now. Returns true when only the bulk quantum held bytes back: another turn is needed. */
-  fill(native: NativeConnection): boolean {
+  /**
+   * Hands over what fits now. While quiche has a backlog, that is control frames only (they overtake it): quiche counts
+   * its capacity without what it already holds, so it would take a whole window again at every acknowledgement.
+   * Returns true when only the bulk quantum held bytes back: another turn is needed.
+   */
+  fill(native: NativeConnection, hasBacklog: boolean): boolean {
     if (this.ending.length > 0) this.sendEnds(native);
     if (this.unsentBytes === 0) return false;
     const { scheduler, connection } = this;
     scheduler.beginTurn();
     let capacity = this.capacity(native);
+    if (hasBacklog) capacity = Math.min(capacity, CONTROL_ONLY_BYTES);
     for (;;) {
       const pick = scheduler.pick(capacity);
       if (pick === null) break;
@@ -101,7 +106,7 @@ export class StreamWriter {
       if (!connection.usable) return false;
       if (accepted >= 0) capacity = capacity === Number.POSITIVE_INFINITY ? capacity : capacity - accepted;
     }
-    if (this.unsentBytes > 0 && capacity > 0 && !scheduler.turnLimited) this.measureWindow(native);
+    if (this.unsentBytes > 0 && capacity > 0 && !hasBacklog && !scheduler.turnLimited) this.measureWindow(native);
     return scheduler.turnLimited;
   }
 
@@ -196,5 +201,7 @@ export class StreamWriter {
 
 const URGENCY: Readonly<Record<TrafficClass, number>> = { control: 0, data: 3, bulk: 7 };
 const NOTHING = Buffer.alloc(0);
+/** Capacity within the reserve that the scheduler keeps for control. */
+const CONTROL_ONLY_BYTES = 8_192;
 /** `pathStats` builds an object of fifteen fields: not for every turn. */
 const WINDOW_INTERVAL_MS = 5;

@@ -52,6 +52,21 @@ describe('a QUIC stream', () => {
     expect(Buffer.concat(watched.chunks).equals(sent)).to.equal(true);
   });
 
+  for (const datagramBytesMax of ['auto', 1_350] as const) {
+    it(`carries megabytes through the kernel’s default socket buffers in datagrams of ${datagramBytesMax} bytes`, async () => {
+      const [connection] = await pair(undefined, { socketBufferBytes: 0, datagramBytesMax });
+      const sent = Buffer.alloc(4_000_000, 'no burst larger than that');
+      const watched = openStream(connection);
+      const control = openStream(connection, 'control');
+      write(watched, sent);
+      watched.stream?.end();
+      write(control, 'beside it');
+      control.stream?.end();
+      await until('both echoes', () => watched.fin && control.fin);
+      expect(Buffer.concat(watched.chunks).equals(sent)).to.equal(true);
+    });
+  }
+
   it('delivers one way only when it is unidirectional', async () => {
     const [connection, accepted] = await pair(() => {});
     const stream = connection.openStream(
