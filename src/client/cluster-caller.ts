@@ -15,12 +15,13 @@ import {
 } from '../rpc/index.js';
 import { broadcast, type WorkerResult } from './broadcast.js';
 import type { CallEnvironment } from './call-environment.js';
-import type { ClientStats } from './client-stats.js';
+import type { ClientStats, WorkerStats } from './client-stats.js';
 import { ClusterCall } from './cluster-call.js';
 import { clusterBidiStream, clusterClientStream, clusterServerStream } from './cluster-stream.js';
 import { pause } from './pause.js';
 import { type ClusterMember, ClusterService, type ClusterStatus } from './protocol/index.js';
 import type { RegistryWatcher } from './registry-watcher.js';
+import type { WorkerLink } from './worker-link.js';
 import type { WorkerRegistry } from './worker-registry.js';
 
 export interface ClusterCallerDependencies {
@@ -123,18 +124,10 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
   /** A picture of the client at this moment. */
   stats(): ClientStats {
     const { counters, links, waiting } = this.env;
-    const workers = links.links().map(({ record, channel, outlier, ...link }) => ({
-      id: record.id,
-      address: formatAddress(record.address),
-      connection: channel.state,
-      outstanding: link.outstanding,
-      calls: link.calls,
-      latencyMs: channel.latencyEwmaMs,
-      ejected: outlier.ejectedUntilMs !== 0,
-      suspected: link.suspected,
-      resumed: channel.resumed,
-      earlyData: channel.earlyData,
-    }));
+    const workers = links
+      .links()
+      .map(statsOf)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
     return { ...counters, waiting: waiting.size, directorConnected: this.watcher.isConnected, workers };
   }
 
@@ -220,6 +213,22 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
     if (director === undefined) throw RpcError.of('NOT_CONNECTED', 'no director can be reached at the moment');
     return await director.unary(method, {}, options);
   }
+}
+
+function statsOf(link: WorkerLink): WorkerStats {
+  const { record, channel, outlier, outstanding, calls, suspected } = link;
+  return {
+    id: record.id,
+    address: formatAddress(record.address),
+    connection: channel.state,
+    outstanding,
+    calls,
+    latencyMs: channel.latencyEwmaMs,
+    ejected: outlier.ejectedUntilMs !== 0,
+    suspected,
+    resumed: channel.resumed,
+    earlyData: channel.earlyData,
+  };
 }
 
 function kindMismatch({ name, definition }: MethodRef): RpcError {

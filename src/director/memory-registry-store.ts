@@ -1,4 +1,4 @@
-import { formatAddress, type NodeId, RpcError } from '../base/index.js';
+import { type NodeId, RpcError } from '../base/index.js';
 import type {
   Lease,
   RegistryChange,
@@ -27,7 +27,6 @@ export class MemoryRegistryStore implements RegistryStore {
   readonly epoch: string;
   private readonly historyMax: number;
   private readonly workersById = new Map<NodeId, Held>();
-  private readonly idsByAddress = new Map<string, NodeId>();
   /** The latest changes, oldest first, of consecutive revisions up to `revision`. */
   private history: RegistryChange[] = [];
   private readonly listeners = new Set<(change: RegistryChange) => void>();
@@ -42,10 +41,8 @@ export class MemoryRegistryStore implements RegistryStore {
     return this.currentRevision;
   }
 
-  async register(registration: WorkerRegistration, lease: Lease): Promise<WorkerRecord> {
-    const address = formatAddress(registration.address);
-    const neighbour = this.idsByAddress.get(address);
-    if (neighbour !== undefined && neighbour !== registration.id) this.remove(neighbour, 'replaced');
+  async register(registration: WorkerRegistration, lease: Lease, ownsAddress: boolean): Promise<WorkerRecord> {
+    if (ownsAddress) this.removeOthersAt(registration);
     return this.put({ ...registration, state: 'active', leaseMs: lease.durationMs }, lease.nowMs + lease.durationMs);
   }
 
@@ -93,12 +90,16 @@ export class MemoryRegistryStore implements RegistryStore {
     return held;
   }
 
+  private removeOthersAt({ id, address }: WorkerRegistration): void {
+    for (const { record } of [...this.workersById.values()]) {
+      const isThere = record.address.host === address.host && record.address.port === address.port;
+      if (isThere && record.id !== id) this.remove(record.id, 'replaced');
+    }
+  }
+
   private put(worker: Omit<WorkerRecord, 'revision'>, endsAtMs: number): WorkerRecord {
-    const previous = this.workersById.get(worker.id);
-    if (previous !== undefined) this.idsByAddress.delete(formatAddress(previous.record.address));
     const record: WorkerRecord = { ...worker, revision: this.currentRevision + 1 };
     this.workersById.set(record.id, { record, endsAtMs });
-    this.idsByAddress.set(formatAddress(record.address), record.id);
     this.publish({ type: 'put', revision: record.revision, worker: record });
     return record;
   }
@@ -107,7 +108,6 @@ export class MemoryRegistryStore implements RegistryStore {
     const held = this.workersById.get(id);
     if (held === undefined) return;
     this.workersById.delete(id);
-    this.idsByAddress.delete(formatAddress(held.record.address));
     const { instance } = held.record;
     this.publish({ type: 'removed', revision: this.currentRevision + 1, id, instance, cause });
   }

@@ -1,4 +1,4 @@
-import { RpcError } from '../base/index.js';
+import { RpcError, type SocketAddress } from '../base/index.js';
 import {
   type LeaseReply,
   type RegisterRequest,
@@ -32,7 +32,8 @@ export function implementRegistry(deps: RegistryHandlersDependencies): Implement
   return implement(RegistryService, {
     register: async (request, context) => {
       authorize(request, context);
-      const record = await store.register(registrationOf(request, context), lease(deps));
+      const registration = registrationOf(request, context);
+      const record = await store.register(registration, lease(deps), isAt(context.remote, registration.address));
       logger.info({ worker: record.id, address: record.address, instance: record.instance }, 'worker registered');
       return leaseReply(deps, request.ticketKeyId);
     },
@@ -77,6 +78,14 @@ function registrationOf(request: RegisterRequest, { remote }: CallContext): Work
   // A worker that listens on all interfaces is reachable where it came from.
   const host = WILDCARDS.has(address.host) ? remote.host : address.host;
   return { id, instance, address: { host, port: address.port }, bulkPort, tags, methods };
+}
+
+/**
+ * QUIC has validated where the registering connection comes from, and a worker makes it from the socket it listens on.
+ * Behind an address translation this does not hold; then a stale record of another id goes with its lease.
+ */
+function isAt(remote: SocketAddress, claimed: SocketAddress): boolean {
+  return remote.host === claimed.host && remote.port === claimed.port;
 }
 
 function lease({ clock, leaseMs }: RegistryHandlersDependencies): Lease {

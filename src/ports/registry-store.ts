@@ -11,10 +11,12 @@ export interface RegistryStore {
   readonly epoch: string;
   readonly revision: number;
   /**
-   * Adds a worker, or replaces the record of the same id or of the same address (a worker that restarted): the old one
-   * is gone in the same change.
+   * Adds a worker, or replaces the record of the same id (a worker that restarted).
+   *
+   * @param ownsAddress it is known to be at the address it claims, so no other worker can be: such records are removed.
+   * Without that knowledge a worker could drive others out by claiming their addresses.
    */
-  register(registration: WorkerRegistration, lease: Lease): Promise<WorkerRecord>;
+  register(registration: WorkerRegistration, lease: Lease, ownsAddress: boolean): Promise<WorkerRecord>;
   /**
    * Prolongs the lease. Makes no change and no revision.
    *

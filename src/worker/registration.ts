@@ -135,7 +135,7 @@ export class Registration {
 
   /** Registers at one director and renews there until that fails. */
   private async stayRegistered(address: SocketAddress): Promise<void> {
-    const { clock, open, renewRatio, logger } = this.deps;
+    const { clock, open, renewRatio, logger, random } = this.deps;
     const channel = open({ address, role: 'director', id: undefined });
     this.channel = channel;
     // The end of the connection is noticed before the next renewal would.
@@ -148,7 +148,8 @@ export class Registration {
       let leaseMs = await this.register(channel);
       logger.info({ director: formatAddress(address) }, 'registered');
       while (!this.ended.signal.aborted) {
-        await pause(clock, leaseMs * renewRatio, stopWaiting);
+        // Workers that started together do not renew together.
+        await pause(clock, leaseMs * renewRatio * (0.9 + 0.1 * random.float()), stopWaiting);
         if (this.ended.signal.aborted) return;
         if (lost.signal.aborted) throw RpcError.of('CONNECTION_LOST', 'the connection to the director was lost');
         leaseMs = await this.renew(channel, leaseMs);

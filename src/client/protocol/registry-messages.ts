@@ -103,6 +103,8 @@ const watchMessageSchema = v.variant('type', [
   v.object({ type: v.literal('heartbeat'), revision: countSchema }),
 ]);
 
+const WATCH_TYPES: ReadonlySet<string> = new Set(['snapshot', 'resumed', 'changes', 'heartbeat']);
+
 export type RegisterRequest = v.InferOutput<typeof registerRequestSchema>;
 export type RenewRequest = v.InferOutput<typeof renewRequestSchema>;
 export type SetStateRequest = v.InferOutput<typeof setStateRequestSchema>;
@@ -113,6 +115,9 @@ export type WatchMessage = v.InferOutput<typeof watchMessageSchema>;
 
 /** @throws RpcError `PEER_VIOLATION` */
 export function decodeWatchMessage(message: unknown): WatchMessage {
+  // A newer director may say more than this version understands; at least it lives.
+  const type = (message as { readonly type?: unknown } | null | undefined)?.type;
+  if (typeof type === 'string' && !WATCH_TYPES.has(type)) return { type: 'heartbeat', revision: 0 };
   return decode(watchMessageSchema, message, 'registry watch message');
 }
 

@@ -93,6 +93,15 @@ describe('the registry', () => {
     expect(record).to.include({ id: 'w1', instance: victim?.instance, state: 'active' });
   });
 
+  it('drops nobody for a worker that claims another’s address from elsewhere', async () => {
+    const [victim] = cluster.workers;
+    await asNode(cluster, 'worker', 'w2', async (call) => {
+      await call('register', { id: 'w2', ...REGISTRATION, address: victim?.address });
+      expect(cluster.directors[0]?.workers().map(({ id }) => id)).to.deep.equal(['w1', 'w2']);
+      await call('deregister', { id: 'w2', instance: REGISTRATION.instance });
+    });
+  });
+
   it('takes no malformed registration', async () => {
     await asNode(cluster, 'worker', 'w2', async (call) => {
       for (const wrong of [

@@ -105,6 +105,7 @@ describe('the registry watch, in virtual time', () => {
           methods: [],
         },
         { nowMs: cluster.clock.nowMs(), durationMs: 1e9 },
+        true,
       );
     }
     const registry = cluster.registry();
