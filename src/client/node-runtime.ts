@@ -17,11 +17,13 @@ export interface NodeRuntime {
   readonly flushSessions?: () => void;
 }
 
-export type ChannelSettings = Pick<Settings, 'rpc' | 'compression'> & Partial<Pick<Settings, 'reconnect'>>;
+export type ChannelSettings = Pick<Settings, 'rpc' | 'compression' | 'transport'> &
+  Partial<Pick<Settings, 'reconnect'>>;
 
 /** Makes channels to other nodes over the node's own sockets. */
 export function channelOpener(runtime: NodeRuntime, settings: ChannelSettings): (target: ChannelTarget) => NodeChannel {
   const { rpc, compression, reconnect } = settings;
+  const ageMsMax = settings.transport.connectionAgeMsMax;
   return (target) =>
     new RpcChannel({
       endpoint: runtime.endpoint,
@@ -36,6 +38,8 @@ export function channelOpener(runtime: NodeRuntime, settings: ChannelSettings): 
       lanes: rpc.lanes,
       compression: { algorithm: compression.algorithm, aboveBytes: compression.requests },
       reconnect,
+      // Replaced before the other side, which is configured alike, closes it; 0 is for ever.
+      connectionAgeMsMax: ageMsMax === 0 ? Number.POSITIVE_INFINITY : ageMsMax,
     });
 }
 

@@ -116,6 +116,14 @@ describe('a cluster over real QUIC sockets', () => {
     expect(client.stats().workers.map((worker) => worker.outstanding)).to.deep.equal([0, 0, 0]);
   });
 
+  it('connects to a worker with the first call when it was not told to before', async () => {
+    await using lazy = await cluster.client({ warmConnections: false, strategy: 'roundRobin' });
+    const states = () => lazy.stats().workers.map((worker) => worker.connection);
+    expect(states()).to.deep.equal(['idle', 'idle', 'idle']);
+    expect(await lazy.service(Probe).whoami({})).to.be.oneOf(['w1', 'w2', 'w3']);
+    expect(states().sort()).to.deep.equal(['idle', 'idle', 'ready']);
+  });
+
   it('bounds and cancels a nested call by the context of the handler that makes it', async () => {
     const Outer = defineService('outer', { ask: unary<Record<string, never>, string>() });
     const ended: RpcError[] = [];

@@ -159,6 +159,35 @@ describe('a director that restarts', () => {
   }).timeout(60_000);
 });
 
+describe('connections that reach their maximum age', () => {
+  it('are replaced without losing a call, resumed by ticket', async () => {
+    await using cluster = await startCluster(2, { transport: { connectionAgeMsMax: 1_000 } });
+    const client = await cluster.client();
+    const probe = client.service(Probe);
+    await using load = new Load(16, () => probe.once({ ms: 5 }));
+    await until(() => cluster.workers.every((worker) => worker.stats().endpoint.connectionsAccepted >= 4));
+    await load.stop();
+    expect(load.failures).to.deep.equal([]);
+    for (const worker of cluster.workers) expect(worker.stats().endpoint.handshakesResumed).to.be.at.least(3);
+    expect(client.registry.workerCount()).to.equal(2);
+  });
+});
+
+describe('nodes that start before their director', () => {
+  it('find it when it comes', async () => {
+    await using cluster = await startCluster(0);
+    const [director] = cluster.directors;
+    const listen = formatAddress(director!.address);
+    await director!.close();
+    const worker = cluster.addWorker({ id: 'w1', services: [probeService('w1')] });
+    const client = cluster.client({ connectTimeoutMs: 30_000 });
+    await using late = await Director.start({ listen, tls: await cluster.tls('director', 'd1') });
+    expect((await worker).registered).to.equal(true);
+    expect(late.workers().map(({ id }) => id)).to.deep.equal(['w1']);
+    expect(await (await client).service(Probe).whoami({}, { waitForReady: true })).to.equal('w1');
+  }).timeout(60_000);
+});
+
 describe('several directors', () => {
   it('are tried in turn, so that one that is away does not matter', async () => {
     await using cluster = await startCluster(1);
