@@ -1,9 +1,10 @@
-import { parseAddress, type SocketAddress } from '../base/index.js';
+import { parseAddress } from '../base/index.js';
 import { channelOpener, numberOption, openNode, optionGroups, parseDirectors } from '../client/index.js';
 import { type Options, parseWorkerOptions } from '../config/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, SessionStore } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
+import { advertisedAddress } from './advertised-address.js';
 import { type WorkerDependencies, WorkerNode } from './worker-node.js';
 
 /** How a worker starts. The groups of `Options` may be given too: `{ rpc: { concurrentCallsMax: 100 } }`. */
@@ -67,7 +68,7 @@ export class Worker extends WorkerNode {
         runtime,
         directors,
         open: channelOpener(runtime, settings),
-        advertise: advertised(options.advertise, runtime.endpoint.address),
+        advertise: advertisedAddress(options.advertise, runtime.endpoint.address),
         tags: options.tags ?? {},
         services: options.services,
         interceptors: options.interceptors ?? [],
@@ -88,14 +89,6 @@ export class Worker extends WorkerNode {
     }
     return worker;
   }
-}
-
-function advertised(advertise: string | undefined, bound: SocketAddress): SocketAddress {
-  if (advertise === undefined) return bound;
-  if (/^\[.*\]$|^[^:]*$|^[^[]*:[^[]*:/.test(advertise)) {
-    return { host: advertise.replace(/^\[|\]$/g, ''), port: bound.port };
-  }
-  return parseAddress(advertise);
 }
 
 const REGISTER_TIMEOUT = { default: 30_000, min: 0, max: 24 * 3_600_000 };
