@@ -1,4 +1,16 @@
 export type { Clock, Timer } from './clock.js';
+export type {
+  EntryType,
+  HardState,
+  LogBatch,
+  LogEntry,
+  LogIndex,
+  LogStore,
+  MemberId,
+  SnapshotMeta,
+  StoredLog,
+  Term,
+} from './log-store.js';
 export { type Logger, silentLogger } from './logger.js';
 export type { Random } from './random.js';
 export type {
@@ -15,6 +27,8 @@ export type {
   WorkerState,
 } from './registry-store.js';
 export type { SendPick, SendScheduler, SendSchedulerFactory } from './send-scheduler.js';
+export type { SnapshotDraft, SnapshotStore, StoredSnapshot } from './snapshot-store.js';
+export type { StateMachine } from './state-machine.js';
 export {
   type CloseReason,
   type Connection,

@@ -1,0 +1,19 @@
+import type { LogIndex } from './log-store.js';
+
+/**
+ * What a Raft group replicates. Every member applies the same commands in the same order, so everything here must be
+ * deterministic: no clock, no randomness, no iteration order that depends on the run.
+ *
+ * `apply` runs on the event loop between network and disk work; keep it short.
+ */
+export interface StateMachine {
+  /**
+   * Applies the commands of the entry at `index`, in order, and returns one reply for each. A command that cannot be
+   * decoded or is refused gets a reply that says so; it must not throw, because every member would.
+   */
+  apply(index: LogIndex, commands: readonly Uint8Array[]): readonly Uint8Array[];
+  /** Freezes the state as it is now; the chunks are read later, while `apply` goes on. */
+  snapshot(): AsyncIterable<Uint8Array>;
+  /** Replaces the state by that of a snapshot. `apply` is not called before this resolves. */
+  restore(chunks: AsyncIterable<Uint8Array>): Promise<void>;
+}
