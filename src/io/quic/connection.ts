@@ -229,7 +229,8 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     const { native } = this;
     const { options } = this.host;
     if (this.state === 'closed') return;
-    if (!this.wasOpen && nowMs - this.startedMs > options.handshakeTimeoutMs) {
+    // Not `wasOpen`: 0-RTT data opens a server's end before the client has proved that it is there.
+    if (!this.confirmed && nowMs - this.startedMs > options.handshakeTimeoutMs) {
       this.end(closedHere('timeout', 0, `no connection within ${options.handshakeTimeoutMs} ms`, false));
       return;
     }
