@@ -1,6 +1,6 @@
 import { CLOSE_CODES, type Reason } from '../../base/index.js';
 import type { CloseReason } from '../../ports/index.js';
-import type { NativeConnectionError } from './native.js';
+import type { NativeConnection, NativeConnectionError } from './native.js';
 
 /**
  * Turns what quiche reports about the end of a connection into the reason that handlers get. `errorCode` is an
@@ -45,6 +45,23 @@ export function closeReasonOf(error: NativeConnectionError, by: 'local' | 'peer'
 /** A close that this node decided, with an application code. */
 export function closedHere(by: CloseReason['by'], code: number, message: string, wasOpen: boolean): CloseReason {
   return { by, code, message, reason: wasOpen ? 'CONNECTION_LOST' : 'CONNECT_FAILED', wasOpen };
+}
+
+/** Why a connection that is draining was ended by its peer. */
+export function peerCloseReason(native: NativeConnection, wasOpen: boolean): CloseReason {
+  const error = native.peerError();
+  if (error !== null) return closeReasonOf(error, 'peer', wasOpen);
+  return closedHere('transport', 0, 'the connection is draining', wasOpen);
+}
+
+/** Why quiche holds a connection for closed. */
+export function nativeEndReason(native: NativeConnection, wasOpen: boolean, idleTimeoutMs: number): CloseReason {
+  if (native.isTimedOut()) {
+    return closedHere('timeout', 0, `nothing heard from the peer for ${idleTimeoutMs} ms`, wasOpen);
+  }
+  const error = native.localError();
+  if (error !== null) return closeReasonOf(error, 'local', wasOpen);
+  return closedHere('transport', 0, 'the connection ended without a word', wasOpen);
 }
 
 export function certificateRefused(message: string, wasOpen: boolean): CloseReason {

@@ -1,4 +1,4 @@
-import { CLOSE_CODES, LIMITS, type PeerIdentity, type SocketAddress } from '../../base/index.js';
+import { CLOSE_CODES, type PeerIdentity, type SocketAddress } from '../../base/index.js';
 import type {
   CloseReason,
   Connection,
@@ -9,12 +9,20 @@ import type {
   TrafficClass,
 } from '../../ports/index.js';
 import { ClientSession } from './client-session.js';
-import { certificateRefused, closedHere, closeReasonOf, peerText } from './close-reason.js';
+import {
+  certificateRefused,
+  closedHere,
+  closeReasonOf,
+  nativeEndReason,
+  peerCloseReason,
+  peerText,
+} from './close-reason.js';
 import type { ConnectionHost } from './connection-host.js';
 import { ConnectionTimer } from './connection-timer.js';
+import { ConnectionUpkeep } from './connection-upkeep.js';
 import { countHandshake } from './counters.js';
+import { DatagramSender, type SendingConnection, type SendOutcome } from './datagram-sender.js';
 import type { NativeConnection } from './native.js';
-import { StoppedStreams } from './stopped-streams.js';
 import { IGNORE, QuicStream } from './stream.js';
 import { type ReadingConnection, StreamReader } from './stream-reader.js';
 import { StreamWriter, type WritingConnection } from './stream-writer.js';
@@ -22,11 +30,11 @@ import { StreamWriter, type WritingConnection } from './stream-writer.js';
 /**
  * One QUIC connection: pumps a native connection and tells the handler.
  *
- * Three things move it: `receive` (a datagram), `runTurn` (once per turn of the event loop) or `push` (at once, for a
- * lone message), and its timer. The endpoint guards the first two and `push` and the timer guard themselves: whatever
- * throws closes this connection only.
+ * Three things move it: `receive` (a datagram), `runTurn` (once per turn of the event loop) and its timer; a lone
+ * message is sent at once. The endpoint guards the first two, the others guard themselves: whatever throws closes this
+ * connection only.
  */
-export class QuicConnection implements Connection, ReadingConnection, WritingConnection {
+export class QuicConnection implements Connection, ReadingConnection, WritingConnection, SendingConnection {
   readonly initiator: boolean;
   readonly host: ConnectionHost<QuicConnection>;
   readonly streams = new Map<number, QuicStream>();
@@ -46,24 +54,17 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   pausedCount = 0;
   /** The handshake is complete; on a server the client has then proved its address and that nothing is a replay. */
   confirmed = false;
-  /** Bytes that may still leave before the peer's address is validated (RFC 9000, section 8.1). */
-  private allowance = Number.POSITIVE_INFINITY;
   private readonly target: ConnectTarget | undefined;
   private readonly session: ClientSession | undefined;
   private readonly recvInfo: { from: SocketAddress; to: SocketAddress };
   private readonly timer: ConnectionTimer;
-  private readonly stopped = new StoppedStreams();
-  private readonly startedMs: number;
-  private lastReceivedMs: number;
-  private lastKeepAliveMs = 0;
+  private readonly sender: DatagramSender;
+  private readonly upkeep: ConnectionUpkeep;
   private stopScanMs = 0;
   private wasOpen = false;
   private offeredEarlyData = false;
   private wantsRead = false;
   private hasReceived = false;
-  private closeDatagrams = 0;
-  /** quiche holds bytes that the burst limit kept back. */
-  private hasBacklog = false;
   private nextBidirectional: number;
   private nextUnidirectional: number;
 
@@ -77,9 +78,9 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     this.nextBidirectional = this.initiator ? 0 : 1;
     this.nextUnidirectional = this.initiator ? 2 : 3;
     this.recvInfo = { from: remote, to: host.nativeAddress };
-    this.startedMs = host.clock.nowMs();
-    this.lastReceivedMs = this.startedMs;
-    this.timer = new ConnectionTimer(host.clock, () => this.timerDue());
+    this.upkeep = new ConnectionUpkeep(host.options, host.clock);
+    this.sender = new DatagramSender(this);
+    this.timer = new ConnectionTimer(host.clock, this.timerDue);
     this.reader = new StreamReader(this);
     this.writer = new StreamWriter(this, host.scheduler());
   }
@@ -126,17 +127,12 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   }
 
   close(code: number, reason: string): void {
-    this.end({ by: 'local', code, message: reason, reason: 'CLOSED', wasOpen: this.wasOpen });
-  }
-
-  /** Ends the connection for a cause of this node that is not its user's wish. */
-  refuse(reason: CloseReason): void {
-    this.end(reason);
+    this.refuse({ by: 'local', code, message: reason, reason: 'CLOSED', wasOpen: this.wasOpen });
   }
 
   /** Something of our own broke, or the connection could not be begun. */
   fail(message: string): void {
-    this.end(closedHere('transport', CLOSE_CODES.INTERNAL, message, this.wasOpen));
+    this.refuse(closedHere('transport', CLOSE_CODES.INTERNAL, message, this.wasOpen));
   }
 
   /** The native connection exists; the connecting side sends its first datagram. */
@@ -145,7 +141,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     this.remote = remote;
     this.recvInfo.from = nativeRemote;
     if (this.session === undefined) {
-      this.allowance = 0;
+      this.sender.limit();
       return;
     }
     this.session.offer(native);
@@ -154,27 +150,27 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
 
   /** The client has proved its address with a Retry token. */
   addressValidated(): void {
-    this.allowance = Number.POSITIVE_INFINITY;
+    this.sender.unlimit();
   }
 
   /** One datagram from the peer's address. */
   receive(datagram: Buffer): void {
     const { native } = this;
     if (native === undefined) return;
-    if (!this.confirmed) this.allowance += LIMITS.amplificationFactor * datagram.length;
+    if (!this.confirmed) this.sender.received(datagram.length);
     try {
       native.recv(datagram, this.recvInfo);
     } catch {
       this.rejected(native);
       return;
     }
-    this.lastReceivedMs = this.host.clock.nowMs();
+    this.upkeep.lastReceivedMs = this.host.clock.nowMs();
     if (!this.confirmed) this.handshake(native);
     if (this.usable) {
       if (!this.reader.pump(native)) this.wantsRead = true;
       this.hasReceived = true;
     }
-    if (this.state !== 'closed' && native.isDraining()) this.peerClosed(native);
+    if (this.state !== 'closed' && native.isDraining()) this.finish(peerCloseReason(native, this.wasOpen));
     this.host.schedule(this);
   }
 
@@ -191,7 +187,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
 
   /** Sends within this turn: at its end together with everything else, or at once. */
   requestFlush(now: boolean): void {
-    if (now && this.usable) this.push();
+    if (now && this.usable) this.transmitGuarded();
     else this.host.schedule(this);
   }
 
@@ -221,26 +217,27 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     } catch {
       // The stream has ended already: there is nothing to tell the peer.
     }
-    if (direction === 0) this.stopped.add(streamId);
+    if (direction === 0) this.upkeep.stopped.add(streamId);
   }
 
   /** Called about once a second, more often with short timeouts. */
   housekeep(nowMs: number): void {
-    const { native } = this;
-    const { options } = this.host;
+    const { native, upkeep } = this;
     if (this.state === 'closed') return;
     // Not `wasOpen`: 0-RTT data opens a server's end before the client has proved that it is there.
-    if (!this.confirmed && nowMs - this.startedMs > options.handshakeTimeoutMs) {
-      this.end(closedHere('timeout', 0, `no connection within ${options.handshakeTimeoutMs} ms`, false));
+    if (!this.confirmed && upkeep.isHandshakeOverdue(nowMs)) {
+      const message = `no connection within ${this.host.options.handshakeTimeoutMs} ms`;
+      this.refuse(closedHere('timeout', 0, message, false));
       return;
     }
     if (native === undefined || !this.usable) return;
     this.scan(native);
-    if (this.stopped.size > 0 && this.stopped.sweep(native)) this.host.schedule(this);
-    if (this.initiator) this.keepAlive(native, nowMs);
-    else if (this.isWornOut(nowMs)) {
+    if (upkeep.stopped.size > 0 && upkeep.stopped.sweep(native)) this.host.schedule(this);
+    if (this.initiator) {
+      if (upkeep.keepAlive(native, nowMs)) this.host.schedule(this);
+    } else if (upkeep.isWornOut(nowMs, this.reader.peerStreamsSeen)) {
       const message = 'the connection has reached its maximum age or number of streams';
-      this.end(closedHere('local', CLOSE_CODES.GOING_AWAY, message, this.wasOpen));
+      this.refuse(closedHere('local', CLOSE_CODES.GOING_AWAY, message, this.wasOpen));
     }
   }
 
@@ -251,7 +248,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     if (!isDenied && wallMs <= this.peer.notAfterMs) return;
     const cause = isDenied ? 'is on the deny list' : 'has expired';
     const message = `the certificate of ${this.peer.role} ${this.peer.id} ${cause}`;
-    this.end(certificateRefused(message, this.wasOpen));
+    this.refuse(certificateRefused(message, this.wasOpen));
   }
 
   /** Lets the native connection go without waiting for stragglers. */
@@ -261,17 +258,21 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     this.host.forget(this);
   }
 
-  private push(): void {
-    try {
-      this.transmit();
-    } catch (error) {
-      this.fail(`internal error: ${String(error)}`);
-    }
+  /** A TLS step has failed inside `send`, or something that should not happen. */
+  sendFailed(native: NativeConnection, error: unknown): void {
+    if (this.state === 'closed') this.abandon();
+    else if (native.localError() === null) this.fail(`internal error: ${String(error)}`);
+    else this.rejected(native);
   }
 
-  private timerDue(): void {
+  private readonly timerDue = (): void => {
+    this.native?.onTimeout();
+    this.transmitGuarded();
+  };
+
+  /** For callers that the endpoint does not guard. */
+  private transmitGuarded(): void {
     try {
-      this.native?.onTimeout();
       this.transmit();
     } catch (error) {
       this.fail(`internal error: ${String(error)}`);
@@ -281,7 +282,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   private handshake(native: NativeConnection): void {
     if (native.isEstablished()) {
       this.confirmed = true;
-      this.allowance = Number.POSITIVE_INFINITY;
+      this.sender.unlimit();
     } else if (this.initiator || !native.isInEarlyData()) return;
     if (this.state === 'connecting' || this.state === 'early') this.open(native);
   }
@@ -292,7 +293,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     const leaf = native.peerCertChain()?.[0];
     const check = host.certificates.check(leaf, target ?? {}, host.denied, host.clock.wallMs());
     if (!check.accepted) {
-      this.end(certificateRefused(check.why, false));
+      this.refuse(certificateRefused(check.why, false));
       return;
     }
     this.peer = check.identity;
@@ -324,69 +325,23 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   private transmit(): void {
     const { native } = this;
     if (native === undefined) return;
-    if (this.send(native)) this.host.schedule(this);
+    const outcome = this.send(native);
     if (this.initiator && this.state === 'connecting') this.offerEarlyData(native);
     if (this.native === undefined) return;
-    // A stranger's failed handshake is not worth the memory of a draining connection.
-    if (this.state === 'closed' && !this.confirmed && !this.initiator) this.abandon();
+    if (this.state === 'closed' && outcome !== 'blocked' && !this.isWorthDraining(native)) this.abandon();
     else this.setTimer(native);
   }
 
-  /** Hands the streams' bytes to quiche and its datagrams to the socket; true: there is more for a further turn. */
-  private send(native: NativeConnection): boolean {
-    let more = this.usable && this.writer.fill(native, this.hasBacklog);
-    const { socket, counters, burstBytes } = this.host;
-    const { host, port } = this.remote;
-    let burst = 0;
-    for (;;) {
-      if (this.allowance < LIMITS.initialDatagramBytesMin) return false;
-      if (burst >= burstBytes) {
-        this.hasBacklog = true;
-        return true;
-      }
-      const { sendBuffer } = socket;
-      const room = this.allowance < sendBuffer.length ? sendBuffer.subarray(0, this.allowance) : sendBuffer;
-      const size = this.write(native, room);
-      if (size === 0 && this.hasBacklog && this.usable) {
-        this.hasBacklog = false;
-        more = this.writer.fill(native, false);
-        continue;
-      }
-      if (size === 0) return more;
-      if (this.state === 'closed' && this.isCloseStuck(native)) return false;
-      burst += size + DATAGRAM_OVERHEAD_BYTES;
-      this.allowance -= size;
-      counters.datagramsSent += 1;
-      counters.bytesSent += size;
-      if (!socket.send(size, host, port)) {
-        this.host.waitForSocket(this);
-        return false;
-      }
-    }
+  private send(native: NativeConnection): SendOutcome {
+    const outcome = this.sender.send(native);
+    if (outcome === 'more') this.host.schedule(this);
+    else if (outcome === 'blocked') this.host.waitForSocket(this);
+    return outcome;
   }
 
-  /** One datagram into `room`; 0: nothing to send, or the TLS handshake fails at this point. */
-  private write(native: NativeConnection, room: Buffer): number {
-    try {
-      const written = native.send(room);
-      return written === null ? 0 : written[0];
-    } catch (error) {
-      if (this.state === 'closed') this.abandon();
-      else if (native.localError() === null) this.fail(`internal error: ${String(error)}`);
-      else this.rejected(native);
-      return 0;
-    }
-  }
-
-  /**
-   * quiche 0.18 never comes to CONNECTION_CLOSE, and makes handshake probes without end instead, when a connection is
-   * closed while its handshake packets are waiting for an acknowledgement. Then the peer has to find out by itself.
-   */
-  private isCloseStuck(native: NativeConnection): boolean {
-    this.closeDatagrams += 1;
-    if (this.closeDatagrams < CLOSE_DATAGRAMS_MAX || native.isDraining()) return false;
-    this.abandon();
-    return true;
+  /** Not a stranger's failed handshake, and not a connection whose CONNECTION_CLOSE cannot leave. */
+  private isWorthDraining(native: NativeConnection): boolean {
+    return (this.confirmed || this.initiator) && native.isDraining();
   }
 
   private setTimer(native: NativeConnection): void {
@@ -401,29 +356,15 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
    * there; later quiche may have let the stream go. With many streams it waits, 0.2 us each being too much per turn.
    */
   private scan(native: NativeConnection): void {
-    if (this.streams.size > STOP_SCAN_STREAMS && this.lastReceivedMs - this.stopScanMs < STOP_SCAN_MS) return;
+    const { lastReceivedMs } = this.upkeep;
+    if (this.streams.size > STOP_SCAN_STREAMS && lastReceivedMs - this.stopScanMs < STOP_SCAN_MS) return;
     this.hasReceived = false;
-    this.stopScanMs = this.lastReceivedMs;
+    this.stopScanMs = lastReceivedMs;
     this.writer.findStopped(native);
     if (this.confirmed) this.session?.keep(native);
   }
 
-  private keepAlive(native: NativeConnection, nowMs: number): void {
-    const { keepAliveMs } = this.host.options;
-    if (keepAliveMs === 0 || nowMs - Math.max(this.lastReceivedMs, this.lastKeepAliveMs) < keepAliveMs) return;
-    this.lastKeepAliveMs = nowMs;
-    native.sendAckEliciting();
-    this.host.schedule(this);
-  }
-
-  /** Age, or what quiche 0.18 keeps for every stream that ever was (a set of ids) or that it fails to let go. */
-  private isWornOut(nowMs: number): boolean {
-    const { connectionAgeMsMax, streamsMax } = this.host.options;
-    if (connectionAgeMsMax > 0 && nowMs - this.startedMs > connectionAgeMsMax * AGE_GRACE) return true;
-    return this.stopped.stuck > streamsMax / 2 || this.reader.peerStreamsSeen > STREAMS_PER_CONNECTION_MAX;
-  }
-
-  /** quiche refused what came in, or TLS what came of it: it has closed the connection, and its error leaves with the next datagram. */
+  /** quiche refused what came in, or TLS what came of it: the connection is closed and its error leaves next. */
   private rejected(native: NativeConnection): void {
     const error = native.localError();
     if (this.state !== 'closed' && error !== null) this.finish(closeReasonOf(error, 'local', this.wasOpen));
@@ -432,28 +373,13 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     else this.host.schedule(this);
   }
 
-  private peerClosed(native: NativeConnection): void {
-    const error = native.peerError();
-    const reason =
-      error === null
-        ? closedHere('transport', 0, 'the connection is draining', this.wasOpen)
-        : closeReasonOf(error, 'peer', this.wasOpen);
-    this.finish(reason);
-  }
-
   private nativeClosed(native: NativeConnection): void {
-    if (this.state !== 'closed') {
-      const error = native.localError() ?? native.peerError();
-      const silence = `nothing heard from the peer for ${this.host.options.idleTimeoutMs} ms`;
-      if (native.isTimedOut()) this.finish(closedHere('timeout', 0, silence, this.wasOpen));
-      else if (error !== null) this.finish(closeReasonOf(error, 'local', this.wasOpen));
-      else this.finish(closedHere('transport', 0, 'the connection ended without a word', this.wasOpen));
-    }
+    this.finish(nativeEndReason(native, this.wasOpen, this.host.options.idleTimeoutMs));
     this.abandon();
   }
 
-  /** Tells the peer, after what was written before, and then the user. */
-  private end(reason: CloseReason): void {
+  /** Ends the connection for a cause of this node: tells the peer, after what was written before, and the user. */
+  refuse(reason: CloseReason): void {
     if (this.state === 'closed') return;
     const { native } = this;
     if (native !== undefined) {
@@ -497,9 +423,3 @@ const NO_HANDLER: ConnectionHandler = { onOpen() {}, onStream: () => IGNORE, onC
 
 const STOP_SCAN_STREAMS = 32;
 const STOP_SCAN_MS = 10;
-/** What the kernel charges a small datagram in the receiver's buffer beyond its payload, about. */
-const DATAGRAM_OVERHEAD_BYTES = 1_024;
-const CLOSE_DATAGRAMS_MAX = 4;
-const AGE_GRACE = 1.1;
-/** quiche 0.18 remembers the id of every stream: about 20 MiB at this number. */
-const STREAMS_PER_CONNECTION_MAX = 1_048_576;
