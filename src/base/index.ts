@@ -1,5 +1,6 @@
 export { formatAddress, isLoopback, parseAddress, parseAddresses, type SocketAddress } from './address.js';
 export { AssertionError, assert, unreachable } from './assert.js';
+export { BlockPool } from './block-pool.js';
 export type { Brand } from './brand.js';
 export { CLOSE_CODES, type CloseCode } from './close-codes.js';
 export { type Deadline, DeadlineHeap } from './deadline-heap.js';

@@ -1,4 +1,9 @@
 import { assert } from './assert.js';
+import { BlockPool } from './block-pool.js';
+
+/** A stream keeps a block of its own up to this size; larger ones are lent from the pool while they are needed. */
+const OWN_BYTES_MAX = 64 * 1024;
+const pool = new BlockPool(1024 * 1024, 8);
 
 /**
  * Bytes waiting to leave, in one contiguous block:
@@ -10,20 +15,21 @@ import { assert } from './assert.js';
  *
  * Frames are encoded straight into it (`reserve`, write through `bytes`, `commit`), the transport takes from the
  * front (`view`, `consume`). Contiguous because `streamSend` takes one slice: a list of chunks would need a native
- * call or a copy each. When it empties, a block larger than `retainBytes` is given back.
+ * call or a copy each. An empty buffer holds at most 64 KiB.
  */
 export class SendBuffer {
-  /** The block. It moves when it grows: read it again after every `reserve`. */
+  /** The block. It moves when it grows or empties: read it again after every `reserve`. */
   bytes: Buffer;
   /** First byte not yet taken. */
   start = 0;
   /** One past the last byte committed. */
   end = 0;
-  private readonly retainBytes: number;
+  /** The block to go back to from a larger one. */
+  private own: Buffer;
 
-  constructor(initialBytes = 1024, retainBytes = 256 * 1024) {
-    this.bytes = Buffer.allocUnsafeSlow(initialBytes);
-    this.retainBytes = retainBytes;
+  constructor(initialBytes = 1024) {
+    this.own = Buffer.allocUnsafeSlow(initialBytes);
+    this.bytes = this.own;
   }
 
   /** Bytes waiting. */
@@ -65,7 +71,9 @@ export class SendBuffer {
   clear(): void {
     this.start = 0;
     this.end = 0;
-    if (this.bytes.length > this.retainBytes) this.bytes = Buffer.allocUnsafeSlow(1024);
+    if (this.bytes === this.own) return;
+    pool.give(this.bytes);
+    this.bytes = this.own;
   }
 
   private makeRoom(size: number): void {
@@ -73,13 +81,24 @@ export class SendBuffer {
     if (waiting + size <= this.bytes.length && this.start >= this.bytes.length >>> 1) {
       this.bytes.copyWithin(0, this.start, this.end);
     } else {
-      let capacity = this.bytes.length;
-      while (capacity < waiting + size) capacity *= 2;
-      const grown = Buffer.allocUnsafeSlow(Math.max(capacity, 2 * waiting));
-      this.bytes.copy(grown, 0, this.start, this.end);
-      this.bytes = grown;
+      this.moveTo(blockFor(waiting + size, this.bytes.length));
     }
     this.start = 0;
     this.end = waiting;
   }
+
+  private moveTo(block: Buffer): void {
+    this.bytes.copy(block, 0, this.start, this.end);
+    if (this.bytes !== this.own) pool.give(this.bytes);
+    if (block.length <= OWN_BYTES_MAX) this.own = block;
+    this.bytes = block;
+  }
+}
+
+/** At least `size` bytes and at least twice the present ones: small blocks by doubling, then the pool's, then by doubling. */
+function blockFor(size: number, presentBytes: number): Buffer {
+  let capacity = 2 * presentBytes;
+  while (capacity < size) capacity *= 2;
+  if (capacity <= OWN_BYTES_MAX) return Buffer.allocUnsafeSlow(capacity);
+  return capacity <= pool.blockBytes ? pool.take() : Buffer.allocUnsafeSlow(capacity);
 }

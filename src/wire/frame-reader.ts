@@ -1,3 +1,4 @@
+import { BlockPool } from '../base/index.js';
 import { FRAME_HEADER_BYTES, LENGTH_FIELD_BYTES } from './frame.js';
 
 /** Who takes the frames of a stream. `bytes` is valid only during the call; the body is `bytes[bodyStart, bodyEnd)`. */
@@ -88,7 +89,9 @@ export class FrameReader {
     const whole = this.partial as Buffer;
     this.partial = undefined;
     this.partialBytes = 0;
-    return this.emit(whole, 0, total) ? at : -1;
+    const goesOn = this.emit(whole, 0, total);
+    spare.give(whole);
+    return goesOn ? at : -1;
   }
 
   private keep(data: Buffer, at: number): void {
@@ -96,17 +99,30 @@ export class FrameReader {
   }
 
   private append(data: Buffer, from: number, to: number, sizeHint = 0): void {
-    const size = to - from;
-    const needed = this.partialBytes + size;
+    const needed = this.partialBytes + to - from;
     let partial = this.partial;
     if (partial === undefined || partial.length < needed) {
-      const doubled = Math.max(needed, 2 * (partial?.length ?? 256));
-      const grown = Buffer.allocUnsafe(sizeHint > 0 ? Math.max(needed, Math.min(doubled, sizeHint)) : doubled);
-      partial?.copy(grown, 0, 0, this.partialBytes);
+      const grown = blockFor(needed, partial?.length ?? 0, sizeHint);
+      if (partial !== undefined) {
+        partial.copy(grown, 0, 0, this.partialBytes);
+        spare.give(partial);
+      }
       partial = grown;
       this.partial = grown;
     }
     data.copy(partial, this.partialBytes, from, to);
     this.partialBytes = needed;
   }
+}
+
+/** Blocks for frames that are split over two deliveries, which with messages of some kilobytes is most deliveries. */
+const spare = new BlockPool(16 * 1024, 64);
+const SMALL_BYTES = 1024;
+
+/** Room for `needed` bytes: a small block first, then a spare one, then by doubling, but not beyond the frame's size if that is known. */
+function blockFor(needed: number, presentBytes: number, sizeHint: number): Buffer {
+  if (needed <= SMALL_BYTES) return Buffer.allocUnsafe(SMALL_BYTES);
+  if (needed <= spare.blockBytes) return spare.take();
+  const doubled = Math.max(needed, 2 * presentBytes);
+  return Buffer.allocUnsafe(sizeHint > 0 ? Math.max(needed, Math.min(doubled, sizeHint)) : doubled);
 }

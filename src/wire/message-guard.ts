@@ -4,7 +4,8 @@
  * say, and allocate an array of the announced length. So the bytes are walked first, without recursion and without
  * allocating: one value, within its bounds, no deeper than `LIMITS.messageDepthMax`, no more than
  * `LIMITS.messageElementsMax` values, map keys that are strings or integers, and no extension type but -1
- * (timestamp) and 0 (undefined).
+ * (timestamp) and 0 (undefined). Values that take the decoder longer to build than their bytes show count several
+ * times, so that no message holds the event loop for long.
  */
 import { LIMITS } from '../base/index.js';
 
@@ -24,6 +25,17 @@ const inline = new Uint8Array(256);
 const keys = new Uint8Array(256);
 fillTables();
 
+/**
+ * What a value counts in the budget. Measured on one core: a message of nothing but 1-character strings decodes in
+ * 0.03 us per value, of empty maps in 0.3, of dates in 0.4, of empty binaries in 0.6 to 1.5; a key of a map of 249,000
+ * different ones takes 0.9.
+ */
+const MAP_COST = 3;
+const DATE_COST = 4;
+const BINARY_COST = 10;
+const LARGE_MAP_KEYS = 1_024;
+const LARGE_MAP_KEY_COST = 8;
+
 /** Values still to come at each level (a map's pairs count twice), and whether the level is a map. */
 const remaining = new Float64Array(LIMITS.messageDepthMax + 1);
 const inMap = new Uint8Array(LIMITS.messageDepthMax + 1);
@@ -38,7 +50,7 @@ export function checkMessage(bytes: Uint8Array, start: number, end: number): Mes
   inMap[0] = 0;
   for (;;) {
     while (remaining[depth] === 0) {
-      if (depth === 0) return at === end ? undefined : 'trailing';
+      if (depth === 0) return finished(at, end, budget);
       depth--;
     }
     if (at >= end) return 'truncated';
@@ -57,17 +69,22 @@ export function checkMessage(bytes: Uint8Array, start: number, end: number): Mes
       if (shape === RESERVED) return 'reserved';
       const size = extensionBytes(token, bytes, at);
       if (size < 0) return 'extension';
+      budget -= DATE_COST - 1;
       at += size;
     } else {
       const size = width === 0 ? (inline[token] as number) : lengthField(bytes, at, width);
       at += width;
       if (shape === BYTES) {
+        if (keys[token] === 0) budget -= BINARY_COST - 1;
         at += size;
-      } else if (size > 0) {
+      } else if (size === 0) {
+        budget -= shape === MAP ? MAP_COST - 1 : 0;
+      } else {
         const values = shape === MAP ? 2 * size : size;
         // Each value takes a byte at least: a count beyond the bytes that are left cannot be true.
         if (values > end - at) return 'truncated';
         if (depth === LIMITS.messageDepthMax) return 'tooDeep';
+        if (shape === MAP) budget -= size > LARGE_MAP_KEYS ? LARGE_MAP_KEY_COST * size : MAP_COST - 1;
         depth++;
         remaining[depth] = values;
         inMap[depth] = shape === MAP ? 1 : 0;
@@ -75,6 +92,11 @@ export function checkMessage(bytes: Uint8Array, start: number, end: number): Mes
     }
     if (at > end) return 'truncated';
   }
+}
+
+function finished(at: number, end: number, budget: number): MessageFault | undefined {
+  if (budget < 0) return 'tooMany';
+  return at === end ? undefined : 'trailing';
 }
 
 /** A big-endian length; reads past the end count as zero and are caught by the bounds check. */

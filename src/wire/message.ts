@@ -70,6 +70,7 @@ export class MessageEncoder {
    * @throws RpcError `INPUT_INVALID` when the value has no encoding (a symbol, a cycle)
    */
   encode(value: unknown): EncodedMessage {
+    if (value instanceof Uint8Array) return this.encodeBytes(value);
     let target: EncodedMessage & Buffer;
     this.packr.useBuffer(this.scratch);
     try {
@@ -83,6 +84,33 @@ export class MessageEncoder {
     this.result.start = target.start;
     this.result.end = target.end;
     if (target !== this.scratch && target.length <= SCRATCH_RETAIN_BYTES) this.scratch = target;
+    return this.result;
+  }
+
+  /** A message that is nothing but bytes: the common case of those who encode themselves. */
+  private encodeBytes(value: Uint8Array): EncodedMessage {
+    const size = value.length;
+    const needed = size + BIN_HEADER_BYTES_MAX;
+    let target = this.scratch;
+    if (target.length < needed) {
+      target = Buffer.allocUnsafeSlow(needed);
+      if (needed <= SCRATCH_RETAIN_BYTES) this.scratch = target;
+    }
+    let at = 1;
+    if (size <= 0xff) {
+      target[0] = 0xc4;
+      at = target.writeUInt8(size, 1);
+    } else if (size <= 0xffff) {
+      target[0] = 0xc5;
+      at = target.writeUInt16BE(size, 1);
+    } else {
+      target[0] = 0xc6;
+      at = target.writeUInt32BE(size, 1);
+    }
+    target.set(value, at);
+    this.result.bytes = target;
+    this.result.start = 0;
+    this.result.end = at + size;
     return this.result;
   }
 }
@@ -102,6 +130,8 @@ export function encodeMessage(value: unknown): EncodedMessage {
  * @throws RpcError `MESSAGE_UNDECODABLE`
  */
 export function decodeMessage(bytes: Buffer, start: number, end: number): unknown {
+  const dataStart = start + binHeaderBytes(bytes, start, end);
+  if (dataStart > start) return Buffer.from(bytes.subarray(dataStart, end));
   const fault = checkMessage(bytes, start, end);
   if (fault !== undefined)
     throw RpcError.of('MESSAGE_UNDECODABLE', `the message cannot be decoded: ${FAULT_TEXT[fault]}`);
@@ -113,6 +143,23 @@ export function decodeMessage(bytes: Buffer, start: number, end: number): unknow
     throw RpcError.of('MESSAGE_UNDECODABLE', `the message cannot be decoded: ${describe(error)}`);
   }
 }
+
+/** The length of the header when the message is nothing but bytes of exactly the length it says; else 0. */
+function binHeaderBytes(bytes: Buffer, start: number, end: number): number {
+  const size = end - start;
+  switch (bytes[start]) {
+    case 0xc4:
+      return size >= 2 && bytes[start + 1] === size - 2 ? 2 : 0;
+    case 0xc5:
+      return size >= 3 && bytes.readUInt16BE(start + 1) === size - 3 ? 3 : 0;
+    case 0xc6:
+      return size >= 5 && bytes.readUInt32BE(start + 1) === size - 5 ? 5 : 0;
+    default:
+      return 0;
+  }
+}
+
+const BIN_HEADER_BYTES_MAX = 5;
 
 const FAULT_TEXT: Readonly<Record<MessageFault, string>> = {
   truncated: 'it ends early',

@@ -86,6 +86,8 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
   private readonly deadlines: DeadlineTimer;
   private readonly methodNumbers = new Map<string, number>();
   private lanes: ClientLanes | undefined;
+  /** When the replies that are being read arrived: one look at the clock for all of them. */
+  private batchMs = 0;
 
   constructor(owner: ConnectionOwner, options: ClientConnectionOptions) {
     this.owner = owner;
@@ -203,6 +205,10 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
 
   // LaneOwner
 
+  onBatch(): void {
+    this.batchMs = this.options.clock.nowMs();
+  }
+
   onFrame(type: number, flags: number, callId: number, bytes: Buffer, start: number, end: number): boolean {
     switch (type) {
       case FRAME.REPLY:
@@ -236,7 +242,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
       return this.violation('a reply on a lane to a call with its own stream');
     }
     const load = bytes.readUInt16BE(start);
-    this.owner.onAnswer(load, this.options.clock.nowMs() - call.startedMs);
+    this.owner.onAnswer(load, this.batchMs - call.startedMs);
     deliverReply(call, flags, bytes, start + 2, end, this.options.messageBytesMax);
     if (this.calls.size === 0) this.owner.onIdle(this);
     return true;
@@ -246,7 +252,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     const call = this.calls.take(callId);
     if (call === undefined) return true;
     if (end - start >= 2 && call instanceof ClientCall) {
-      this.owner.onAnswer(bytes.readUInt16BE(start), this.options.clock.nowMs() - call.startedMs);
+      this.owner.onAnswer(bytes.readUInt16BE(start), this.batchMs - call.startedMs);
     }
     call.fail(readErrorBody(bytes, start, end));
     if (this.calls.size === 0) this.owner.onIdle(this);

@@ -4,6 +4,8 @@ import { type FrameFault, FrameReader, type FrameSink, LANE_LENGTH_MAX } from '.
 
 /** What a lane reports to its connection. */
 export interface LaneOwner extends FrameSink {
+  /** Frames that arrived together follow. */
+  onBatch(): void;
   onLaneFault(fault: FrameFault | 'reset' | 'ended'): void;
 }
 
@@ -40,6 +42,7 @@ export class ClientLane implements StreamHandler {
   }
 
   onData(data: Buffer, fin: boolean): void {
+    this.owner.onBatch();
     const fault = this.reader.push(data, fin);
     if (fault !== undefined) this.owner.onLaneFault(fault);
     else if (fin) this.owner.onLaneFault('ended');

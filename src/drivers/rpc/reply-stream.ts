@@ -12,6 +12,7 @@ import {
 /** Where the frames of a reply stream go: the connection, as if they had come on a lane. */
 export interface ReplySink extends FrameSink {
   readonly options: { readonly messageBytesMax: number };
+  onBatch(): void;
   onLaneFault(fault: FrameFault | 'reset' | 'ended'): void;
 }
 
@@ -41,6 +42,7 @@ export class ReplyStream implements StreamHandler {
       this.preambleBytes += taken;
       rest = data.subarray(taken);
     }
+    this.sink.onBatch();
     const fault = this.reader.push(rest, fin);
     if (fault !== undefined) this.sink.onLaneFault(fault);
   }

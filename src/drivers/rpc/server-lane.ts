@@ -29,6 +29,9 @@ export interface LaneFrames {
   onLaneFault(fault: FrameFault | 'ended' | 'reset'): void;
 }
 
+/** Replies that wait for the turn's end beyond this size: one datagram each way would no longer carry them. */
+const PROMPT_BYTES = 4_096;
+
 /** The server's end of a lane: requests in, replies out. A client that does not read its replies is not read from. */
 export class ServerLane implements StreamHandler {
   readonly out: SendBuffer;
@@ -56,7 +59,8 @@ export class ServerLane implements StreamHandler {
     this.reading = false;
     if (this.flushAfterReading) {
       this.flushAfterReading = false;
-      this.stream.flush(true);
+      // A short answer leaves at once; many or long ones go out with whatever else this turn brings.
+      this.stream.flush(this.out.length < PROMPT_BYTES);
     }
     if (fault !== undefined) this.owner.onLaneFault(fault);
     else if (fin) this.owner.onLaneFault('ended');

@@ -19,37 +19,32 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 describe('base: send buffer', () => {
   it('agrees with a list of bytes under any sequence of writes, takes and clears', () => {
     fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 64 }),
-        fc.integer({ min: 64, max: 2_048 }),
-        fc.array(step),
-        (initial, retain, steps) => {
-          const buffer = new SendBuffer(initial, retain);
-          let model = Buffer.alloc(0);
-          for (const what of steps) {
-            if ('append' in what) {
-              buffer.append(what.append);
-              model = Buffer.concat([model, what.append]);
-            } else if ('encode' in what) {
-              const at = buffer.reserve(what.encode.length);
-              buffer.bytes.set(what.encode, at);
-              buffer.commit(what.encode.length);
-              model = Buffer.concat([model, what.encode]);
-            } else if ('take' in what) {
-              const view = buffer.view(what.take);
-              expect(view.equals(model.subarray(0, what.take))).to.equal(true);
-              const size = view.length;
-              buffer.consume(size);
-              model = model.subarray(size);
-            } else {
-              buffer.clear();
-              model = Buffer.alloc(0);
-            }
-            expect(buffer.length).to.equal(model.length);
-            expect(buffer.view(Number.POSITIVE_INFINITY).equals(model)).to.equal(true);
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.array(step), (initial, steps) => {
+        const buffer = new SendBuffer(initial);
+        let model = Buffer.alloc(0);
+        for (const what of steps) {
+          if ('append' in what) {
+            buffer.append(what.append);
+            model = Buffer.concat([model, what.append]);
+          } else if ('encode' in what) {
+            const at = buffer.reserve(what.encode.length);
+            buffer.bytes.set(what.encode, at);
+            buffer.commit(what.encode.length);
+            model = Buffer.concat([model, what.encode]);
+          } else if ('take' in what) {
+            const view = buffer.view(what.take);
+            expect(view.equals(model.subarray(0, what.take))).to.equal(true);
+            const size = view.length;
+            buffer.consume(size);
+            model = model.subarray(size);
+          } else {
+            buffer.clear();
+            model = Buffer.alloc(0);
           }
-        },
-      ),
+          expect(buffer.length).to.equal(model.length);
+          expect(buffer.view(Number.POSITIVE_INFINITY).equals(model)).to.equal(true);
+        }
+      }),
     );
   });
 
@@ -67,16 +62,30 @@ describe('base: send buffer', () => {
     expect(buffer.view(2).buffer).to.equal(buffer.bytes.buffer);
   });
 
-  it('gives a block larger than it may retain back when it empties', () => {
-    const buffer = new SendBuffer(64, 4_096);
-    buffer.append(Buffer.alloc(100_000));
-    expect(buffer.bytes.length).to.be.at.least(100_000);
-    buffer.consume(100_000);
-    expect(buffer.bytes.length).to.be.at.most(4_096);
-    buffer.append(Buffer.alloc(3_000));
-    const block = buffer.bytes;
-    buffer.consume(3_000);
-    expect(buffer.bytes).to.equal(block);
+  it('holds at most 64 KiB when it is empty, and that without allocating again', () => {
+    const buffer = new SendBuffer(64);
+    buffer.append(Buffer.alloc(40_000));
+    const own = buffer.bytes;
+    buffer.append(Buffer.alloc(600_000, 7));
+    expect(buffer.bytes.length).to.be.at.least(640_000);
+    expect(buffer.view(Number.POSITIVE_INFINITY).subarray(40_000)).to.deep.equal(Buffer.alloc(600_000, 7));
+    buffer.consume(640_000);
+    expect(buffer.bytes).to.equal(own);
+    expect(own.length).to.be.at.most(65_536);
+  });
+
+  it('lends one large block to one buffer after the other, never to two at once', () => {
+    const first = new SendBuffer();
+    const second = new SendBuffer();
+    first.append(Buffer.alloc(500_000, 1));
+    second.append(Buffer.alloc(500_000, 2));
+    expect(first.bytes).not.to.equal(second.bytes);
+    const lent = first.bytes;
+    first.clear();
+    const third = new SendBuffer();
+    third.append(Buffer.alloc(500_000, 3));
+    expect(third.bytes).to.equal(lent);
+    expect(second.view(500_000)).to.deep.equal(Buffer.alloc(500_000, 2));
   });
 
   it('does not grow for a writer and a taker in step', () => {
