@@ -203,6 +203,29 @@ describe('the check of messages', () => {
     expect(faultOf(flat(LIMITS.messageElementsMax))).to.equal('tooMany');
   });
 
+  it('counts values that are slow to build several times', () => {
+    const many = (count: number, item: string) => {
+      const head = Buffer.from('dd00000000', 'hex');
+      head.writeUInt32BE(count, 1);
+      return Buffer.concat([head, Buffer.from(item.repeat(count), 'hex')]);
+    };
+    const max = LIMITS.messageElementsMax;
+    for (const [item, cost] of [
+      ['a0', 1],
+      ['80', 3],
+      ['d6ff00000000', 4],
+      ['c400', 10],
+    ] as const) {
+      expect(faultOf(many(Math.floor((max - 1) / cost), item)), item).to.equal(undefined);
+      expect(faultOf(many(Math.ceil((max + 1) / cost), item)), item).to.equal('tooMany');
+    }
+    const map = (keys: number) =>
+      encoded(Object.fromEntries(Array.from({ length: keys }, (_, i) => [`key ${i}`, null])));
+    expect(faultOf(map(1_000))).to.equal(undefined);
+    expect(faultOf(map(40_000))).to.equal(undefined);
+    expect(faultOf(map(60_000))).to.equal('tooMany');
+  });
+
   it('refuses extension types but timestamps and undefined', () => {
     for (const allowed of ['d40000', `d6ff${'00'.repeat(4)}`, `d7ff${'00'.repeat(8)}`, `c70cff${'00'.repeat(12)}`]) {
       expect(faultOf(hex(allowed)), allowed).to.equal(undefined);
