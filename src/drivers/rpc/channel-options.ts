@@ -43,6 +43,11 @@ export interface ChannelOptions {
    * has ended. Default 3,600,000 (an hour); bounds how long a fault of the QUIC library or an old certificate lives.
    */
   readonly connectionAgeMsMax?: number | undefined;
+  /**
+   * After so many calls with a stream of their own the connection is replaced in the same way. Default 524,288: the QUIC
+   * library keeps the id of every stream (some 20 bytes each), and servers close a connection at twice the default.
+   */
+  readonly connectionStreamsMax?: number | undefined;
   readonly interceptors?: readonly ClientInterceptor[] | undefined;
 }
 
@@ -54,6 +59,7 @@ export interface ResolvedChannelOptions extends ChannelOptions {
   readonly reconnect: BackoffOptions;
   readonly retry: RetryOptions;
   readonly connectionAgeMsMax: number;
+  readonly connectionStreamsMax: number;
 }
 
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
@@ -66,5 +72,6 @@ export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelO
     reconnect: options.reconnect ?? RECONNECT_BACKOFF,
     retry: { attemptsMax: 3, backoff: RETRY_BACKOFF, ...options.retry },
     connectionAgeMsMax: options.connectionAgeMsMax ?? 3_600_000,
+    connectionStreamsMax: options.connectionStreamsMax ?? 524_288,
   };
 }

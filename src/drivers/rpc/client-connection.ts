@@ -58,6 +58,8 @@ export interface ConnectionOwner extends CallObserver {
   onReady(connection: ClientConnection, early: boolean): void;
   onHello(connection: ClientConnection, ack: HelloAck): void;
   onGoingAway(connection: ClientConnection): void;
+  /** The connection has carried so many streams that it should be replaced. */
+  onWornOut(connection: ClientConnection): void;
   onClosed(connection: ClientConnection, reason: CloseReason): void;
   onIdle(connection: ClientConnection): void;
 }
@@ -68,6 +70,8 @@ export interface ClientConnectionOptions {
   readonly messageBytesMax: number;
   readonly lanes: number;
   readonly compression: CompressionPolicy;
+  /** After how many calls with a stream of their own the connection is worn out. */
+  readonly streamsMax: number;
   /** Names the peer in error messages. */
   readonly target: string;
 }
@@ -88,6 +92,8 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
   private lanes: ClientLanes | undefined;
   /** When the replies that are being read arrived: one look at the clock for all of them. */
   private batchMs = 0;
+  /** Calls with a stream of their own, from the beginning. */
+  private streamCalls = 0;
 
   constructor(owner: ConnectionOwner, options: ClientConnectionOptions) {
     this.owner = owner;
@@ -144,6 +150,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
   /** Registers a call that has a stream of its own; returns its id, or -1 when none is left. */
   addCall(call: PendingCall): number {
     const id = this.calls.add(call);
+    if (++this.streamCalls === this.options.streamsMax) this.owner.onWornOut(this);
     if (id >= 0 && call.deadlineMs !== Number.POSITIVE_INFINITY) {
       this.deadlines.atMost(this.calls.earliestMs, this.options.clock.nowMs());
     }

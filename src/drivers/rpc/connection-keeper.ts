@@ -19,7 +19,7 @@ export interface ChannelCounters {
   /** Of `connects`: shortened by a session ticket, and with 0-RTT data. */
   resumed: number;
   earlyData: number;
-  /** Connections replaced because of their age. */
+  /** Connections replaced because of their age or the number of streams they had carried. */
   rotations: number;
   /** Calls made again after a failure. */
   retries: number;
@@ -138,6 +138,13 @@ export class ConnectionKeeper implements ConnectionOwner {
     if (connection === this.current) this.setDraining(true);
   }
 
+  onWornOut(connection: ClientConnection): void {
+    if (connection === this.current && this.dialing === undefined) this.rotate();
+    if (connection !== this.bulk) return;
+    this.bulk = undefined;
+    this.retiring.add(connection);
+  }
+
   onIdle(connection: ClientConnection): void {
     if (this.retiring.has(connection)) connection.close(CLOSE_CODES.REPLACED, 'replaced by a newer connection');
     this.listener.onIdle();
@@ -193,6 +200,7 @@ export class ConnectionKeeper implements ConnectionOwner {
       messageBytesMax: this.options.messageBytesMax,
       lanes: this.options.lanes,
       compression: this.options.compression,
+      streamsMax: this.options.connectionStreamsMax,
       target: `${target.id ?? target.role} (${formatAddress(target.address)})`,
     });
     connection.connection = endpoint.connect(target, connection);
@@ -225,6 +233,7 @@ export class ConnectionKeeper implements ConnectionOwner {
   }
 
   private rotate(): void {
+    this.timer?.cancel();
     this.counters.rotations++;
     this.dial();
   }

@@ -10,8 +10,9 @@ import {
   RetryBudget,
 } from '../../rpc/index.js';
 import type { HelloAck } from '../../wire/index.js';
+import { CallGate, usable } from './call-gate.js';
 import { type ChannelOptions, type ResolvedChannelOptions, resolveChannelOptions } from './channel-options.js';
-import { abortError, watchSignals } from './client-call.js';
+import { watchSignals } from './client-call.js';
 import type { ClientConnection } from './client-connection.js';
 import { ClientStreamCall } from './client-stream-call.js';
 import { connectError } from './close-error.js';
@@ -40,6 +41,7 @@ export class RpcChannel implements Caller {
   private readonly options: ResolvedChannelOptions;
   private readonly keeper: ConnectionKeeper;
   private readonly waiting: WaitingCalls;
+  private readonly gate: CallGate;
   private readonly listeners = new Set<(state: ChannelState) => void>();
   private readonly invoke: ClientInvoke | undefined;
   private readonly retries: RetryHost;
@@ -50,6 +52,7 @@ export class RpcChannel implements Caller {
     this.target = `${options.target.id ?? options.target.role} (${formatAddress(options.target.address)})`;
     this.waiting = new WaitingCalls(options.clock, () => this.wakeWhenIdle());
     this.keeper = new ConnectionKeeper(this.options, this.listener());
+    this.gate = new CallGate(this.options, this.keeper, this.waiting, this.target);
     this.retries = this.retryHost();
     const interceptors = options.interceptors ?? [];
     if (interceptors.length > 0) this.invoke = chainClient(interceptors, (request) => this.carry(request));
@@ -113,14 +116,14 @@ export class RpcChannel implements Caller {
     this.keeper.start();
     return new Promise((resolve, reject) => {
       if (this.keeper.current?.state === 'open') return resolve();
-      if (this.state === 'closed') return reject(this.closedError());
+      if (this.state === 'closed') return reject(this.gate.closedError());
       this.waiting.add({
         idempotent: false,
         patient: true,
         deadlineMs: this.options.clock.nowMs() + timeoutMs,
         go: resolve,
         fail: reject,
-        late: () => this.notConnected(),
+        late: () => this.gate.notConnected(),
       });
     });
   }
@@ -130,7 +133,7 @@ export class RpcChannel implements Caller {
    * under {@link unary} and under `ClusterClient`.
    */
   begin(method: MethodRef, input: unknown, options: CallOptions | undefined, settle: Settle): void {
-    this.attempt(method, input, options, this.deadlineOf(options, this.options.timeoutMs), settle);
+    this.attempt(method, input, options, this.gate.deadlineOf(options, this.options.timeoutMs), settle);
   }
 
   unary(method: MethodRef, input: unknown, options?: CallOptions): Promise<unknown> {
@@ -172,9 +175,10 @@ export class RpcChannel implements Caller {
   /** Fails everything in progress with `CLOSED` and closes the connection. Idempotent. */
   async close(): Promise<void> {
     if (this.state === 'closed') return;
-    const error = this.closedError();
-    this.keeper.close((connection) => connection.calls.clear((call) => call.fail(error)));
-    this.waiting.failAll(error);
+    this.keeper.close((connection) =>
+      connection.calls.clear((call) => call.fail(this.gate.closedError(call.maybeSent()))),
+    );
+    this.waiting.failAll(this.gate.closedError());
     for (const call of [...this.retries.pausing]) call.again();
     this.wakeIdleWaiters();
   }
@@ -243,7 +247,7 @@ export class RpcChannel implements Caller {
   }
 
   private unaryWithRetry(method: MethodRef, input: unknown, options: CallOptions | undefined): Promise<unknown> {
-    const deadlineMs = this.deadlineOf(options, this.options.timeoutMs);
+    const deadlineMs = this.gate.deadlineOf(options, this.options.timeoutMs);
     return new Promise((resolve, reject) => {
       new RetriedCall(this.retries, { method, input, options, deadlineMs, settle: { resolve, reject } }).start();
     });
@@ -256,7 +260,7 @@ export class RpcChannel implements Caller {
     deadlineMs: number,
     settle: Settle,
   ): void {
-    const refusal = options === undefined ? undefined : this.refusal(options, deadlineMs);
+    const refusal = options === undefined ? undefined : this.gate.refusal(options, deadlineMs);
     if (refusal !== undefined) settle.reject(refusal);
     else this.startUnary(method, input, options, deadlineMs, settle);
   }
@@ -271,7 +275,7 @@ export class RpcChannel implements Caller {
     const current = this.keeper.current;
     if (current === undefined || !usable(current, method, options)) {
       const go = () => this.startUnary(method, input, options, deadlineMs, settle);
-      this.park(method, options, deadlineMs, go, (error) => settle.reject(error));
+      this.gate.park(method, options, deadlineMs, go, (error) => settle.reject(error));
     } else if (options?.priority === 'bulk') {
       this.unaryOnStream(current, method, input, options, deadlineMs, settle);
     } else {
@@ -298,7 +302,7 @@ export class RpcChannel implements Caller {
         signal: watchSignals(options),
         go,
         fail,
-        late: () => this.notConnected(),
+        late: () => this.gate.notConnected(),
       });
       return;
     }
@@ -317,14 +321,14 @@ export class RpcChannel implements Caller {
     send: (call: ClientStreamCall) => void,
   ): AsyncIterable<unknown> {
     return new DeferredReplies(async () => {
-      const call = await this.openStream(method, options, this.deadlineOf(options, 0));
+      const call = await this.openStream(method, options, this.gate.deadlineOf(options, 0));
       send(call);
       return call.replies;
     });
   }
 
   private async upload(method: MethodRef, inputs: Messages, options: CallOptions): Promise<unknown> {
-    const call = await this.openStream(method, options, this.deadlineOf(options, this.options.timeoutMs));
+    const call = await this.openStream(method, options, this.gate.deadlineOf(options, this.options.timeoutMs));
     void call.sendAll(inputs);
     return await call.onlyReply();
   }
@@ -332,15 +336,15 @@ export class RpcChannel implements Caller {
   private openStream(method: MethodRef, options: CallOptions, deadlineMs: number): Promise<ClientStreamCall> {
     return new Promise((resolve, reject) => {
       const open = () => {
-        const refusal = this.refusal(options, deadlineMs);
+        const refusal = this.gate.refusal(options, deadlineMs);
         if (refusal !== undefined) return reject(refusal);
         const current = this.keeper.current;
         if (current === undefined || !usable(current, method, options)) {
-          return this.park(method, options, deadlineMs, open, reject);
+          return this.gate.park(method, options, deadlineMs, open, reject);
         }
         const carrier = options.priority === 'bulk' ? this.keeper.bulkConnection(current) : current;
         if (carrier.state === 'connecting' || (carrier.state === 'early' && !usable(carrier, method, options)))
-          return this.park(method, { ...options, waitForReady: true }, deadlineMs, open, reject);
+          return this.gate.park(method, { ...options, waitForReady: true }, deadlineMs, open, reject);
         try {
           resolve(new ClientStreamCall(carrier, method, options, deadlineMs, 'data'));
         } catch (error) {
@@ -350,72 +354,4 @@ export class RpcChannel implements Caller {
       open();
     });
   }
-
-  /** There is no connection (for this call): it waits, or fails at once. */
-  private park(
-    method: MethodRef,
-    options: CallOptions | undefined,
-    deadlineMs: number,
-    go: () => void,
-    fail: (error: RpcError) => void,
-  ): void {
-    this.keeper.start();
-    const patient = options?.waitForReady ?? false;
-    if (this.state === 'closed') fail(this.closedError());
-    else if (this.state === 'unavailable' && !patient) fail(this.notConnected());
-    else this.wait(method, options, patient, deadlineMs, go, fail);
-  }
-
-  private wait(
-    method: MethodRef,
-    options: CallOptions | undefined,
-    patient: boolean,
-    deadlineMs: number,
-    go: () => void,
-    fail: (error: RpcError) => void,
-  ): void {
-    this.waiting.add({
-      idempotent: isIdempotent(method, options),
-      patient,
-      deadlineMs,
-      signal: watchSignals(options),
-      go,
-      fail,
-      late: () => this.notConnected('DEADLINE'),
-    });
-  }
-
-  private deadlineOf(options: CallOptions | undefined, defaultMs: number): number {
-    const timeoutMs = options?.timeoutMs ?? defaultMs;
-    const ownMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.options.clock.nowMs() + timeoutMs;
-    return Math.min(ownMs, options?.context?.deadline ?? Number.POSITIVE_INFINITY);
-  }
-
-  /** Why a call is not even tried: it is already aborted or late. */
-  private refusal(options: CallOptions, deadlineMs: number): RpcError | undefined {
-    const signal = options.signal?.aborted === true ? options.signal : options.context?.signal;
-    if (signal?.aborted === true) return abortError(signal, false);
-    if (deadlineMs <= this.options.clock.nowMs()) {
-      return RpcError.of('DEADLINE', 'the time for the call had run out before it was sent', { maybeExecuted: false });
-    }
-    return undefined;
-  }
-
-  private notConnected(reason: 'NOT_CONNECTED' | 'DEADLINE' = 'NOT_CONNECTED'): RpcError {
-    const last = this.keeper.lastFailure;
-    const why = last === undefined ? 'the connection is not established yet' : last.message;
-    return RpcError.of(reason, `no connection to ${this.target}: ${why}`, { maybeExecuted: false });
-  }
-
-  private closedError(): RpcError {
-    return RpcError.of('CLOSED', `the channel to ${this.target} is closed`);
-  }
-}
-
-function usable(connection: ClientConnection, method: MethodRef, options: CallOptions | undefined): boolean {
-  return connection.state === 'open' || (connection.state === 'early' && isIdempotent(method, options));
-}
-
-function isIdempotent(method: MethodRef, options: CallOptions | undefined): boolean {
-  return options?.idempotent ?? method.definition.idempotent ?? false;
 }

@@ -348,6 +348,18 @@ onBothTransports('a channel', (world) => {
     await world().until('all connections to end', () => world().rpc.connectionCount === 0);
   });
 
+  it('moves to a new connection after many streams, and lets those in progress finish', async () => {
+    const { client, channel } = setUp({}, { connectionStreamsMax: 10 });
+    const feed = collect(client.feed(null));
+    await world().until('the stream at the server', () => server.started === 1);
+    const others = Array.from({ length: 25 }, () => collect(client.feed(null)));
+    await world().until('the other streams', () => server.started === 26);
+    expect(channel.counters.rotations).to.be.at.least(1);
+    server.gate.open('done');
+    expect(await world().run(feed)).to.deep.equal([1, 2]);
+    for (const other of others) expect(await world().run(other)).to.deep.equal([1, 2]);
+  });
+
   it('sends idempotent calls in 0-RTT and lets others wait for the handshake', async () => {
     const early: (string | boolean)[] = [];
     const Early = defineService('early', {
