@@ -200,6 +200,83 @@ export const RPC_REASONS = {
     'the registration’s lease has expired or was never granted here',
     'nothing: the worker registers again by itself',
   ),
+  KV_INVALID: row(
+    'INVALID_ARGUMENT',
+    false,
+    false,
+    'a metadata command is malformed: an empty key, a key written twice in one transaction, a bad number',
+    'correct the command',
+  ),
+  KV_TOO_LARGE: row(
+    'OUT_OF_RANGE',
+    false,
+    false,
+    'a key, value, transaction or range of the metadata store is larger than its limit',
+    'split it, or keep large values elsewhere and their address here',
+  ),
+  KV_RESERVED: row(
+    'PERMISSION_DENIED',
+    false,
+    false,
+    'the key belongs to the cluster’s own records (it begins with U+0000)',
+    'choose another key',
+  ),
+  KV_FULL: row(
+    'RESOURCE_EXHAUSTED',
+    false,
+    false,
+    'the metadata store holds as many bytes or leases as it may',
+    'delete keys or compact the history',
+  ),
+  KV_COMPACTED: row(
+    'OUT_OF_RANGE',
+    false,
+    false,
+    'the history no longer reaches back to the revision asked for',
+    'read the current state and watch from its revision',
+  ),
+  KV_REVISION_FUTURE: row(
+    'OUT_OF_RANGE',
+    true,
+    false,
+    'the revision asked for has not been reached here',
+    'ask without a revision, or later',
+  ),
+  KV_LEASE_UNKNOWN: row(
+    'NOT_FOUND',
+    false,
+    false,
+    'the lease has expired, was revoked or was never granted',
+    'grant a lease and put the keys again',
+  ),
+  KV_LEASE_EXISTS: row(
+    'ALREADY_EXISTS',
+    false,
+    false,
+    'a lease of that id exists already',
+    'grant without an id: one is chosen',
+  ),
+  KV_SESSION_EXPIRED: row(
+    'FAILED_PRECONDITION',
+    false,
+    true,
+    'the client’s session has expired: whether an unanswered command was executed is no longer known',
+    'read what it would have changed, then open a new session',
+  ),
+  KV_REPLY_FORGOTTEN: row(
+    'FAILED_PRECONDITION',
+    false,
+    true,
+    'the command was executed before, but its reply is no longer remembered',
+    'read what it has changed; acknowledge replies sooner',
+  ),
+  DISK_FULL: row(
+    'RESOURCE_EXHAUSTED',
+    true,
+    false,
+    'the disk of the data directory has no room for further log entries',
+    'free space: writes go on by themselves; reads and elections still work',
+  ),
 } as const satisfies Record<string, ReasonRow>;
 
 /** Reasons of errors outside a call. */
@@ -232,6 +309,26 @@ export const SETUP_REASONS = {
   NATIVE_UNAVAILABLE: setup(
     'the native QUIC addon does not load on this platform',
     'use Linux x64, macOS or Windows x64 with Node.js 20 or newer',
+  ),
+  DATA_DIR_LOCKED: setup(
+    'another process uses the data directory',
+    'stop that process, or give each node a directory of its own',
+  ),
+  DATA_DIR_FOREIGN: setup(
+    'the data directory was written by another group or a newer version',
+    'check --data; use the version that wrote it',
+  ),
+  DISK_FAILED: setup(
+    'the disk reported an error; nothing written since can be relied on',
+    'check the disk, then restart the node: it recovers what is on disk',
+  ),
+  LOG_CORRUPT: setup(
+    'the write-ahead log is damaged before its end, so acknowledged entries may be lost',
+    'run `flotilla wal inspect`; remove the directory and let the node be rebuilt from its peers',
+  ),
+  SNAPSHOT_CORRUPT: setup(
+    'a snapshot is damaged or of an unknown version',
+    'nothing if an older one is used; else let the node be rebuilt from its peers',
   ),
   INTERNAL_LIMIT: setup('two limits contradict each other', 'report it: this is a bug'),
 } as const satisfies Record<string, ReasonRow>;

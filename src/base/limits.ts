@@ -41,6 +41,42 @@ export const LIMITS = {
   streamBufferLowWaterBytes: 256 * KiB,
   /** Unsent bytes of one connection after which it is closed as one whose peer has stopped reading. */
   connectionBufferBytesMax: 128 * MiB,
+  /** Longest key of the metadata store in UTF-8 bytes. */
+  kvKeyBytesMax: 4 * KiB,
+  /** Longest value of the metadata store. */
+  kvValueBytesMax: 1 * MiB,
+  /** Comparisons, and operations per branch, of one transaction. */
+  kvTxnOpsMax: 128,
+  /** Longest encoded command of the metadata store (a transaction with many values). */
+  kvCommandBytesMax: 3 * MiB,
+  /** Keys and values in one reply of the metadata store; a range stops there and says that there is more. */
+  kvReplyBytesMax: 2 * MiB,
+  /** Keys that one command may delete, so that no command holds up the event loop. */
+  kvDeletedKeysMax: 10_000,
+  /** Keys and values of the metadata store, history included. */
+  kvBytesMax: 1024 * MiB,
+  /** Leases of the metadata store, client sessions included. */
+  kvLeasesMax: 100_000,
+  /** Shortest time to live of a lease in milliseconds. */
+  kvLeaseTtlMsMin: 100,
+  /** Longest time to live of a lease in milliseconds: a week. */
+  kvLeaseTtlMsMax: 7 * 24 * 3_600_000,
+  /** Unacknowledged commands of one client session whose replies are remembered. */
+  kvSessionCommandsMax: 1_024,
+  /** Remembered reply bytes of one client session; the oldest are forgotten first. */
+  kvSessionBytesMax: 1 * MiB,
+  /** Payload of one chunk of a metadata snapshot (one larger record makes a larger chunk). */
+  kvSnapshotChunkBytes: 256 * KiB,
+  /** Smallest size of a segment of the write-ahead log. */
+  walSegmentBytesMin: 64 * KiB,
+  /** Default size of a segment of the write-ahead log; a larger one is rolled, and allocated, less often. */
+  walSegmentBytesDefault: 64 * MiB,
+  /** Entries are split over records of about this size; one larger entry has a record of its own. */
+  walRecordBytes: 1 * MiB,
+  /** Longest record of the write-ahead log, and with it the longest log entry. */
+  walRecordBytesMax: 256 * MiB,
+  /** Bytes that one write of the log gathers before it leaves; also what a follower's batch may cost in memory. */
+  walFlushBytes: 8 * MiB,
 } as const;
 
 export type Limits = typeof LIMITS;
@@ -56,6 +92,15 @@ export function checkLimits(limits: { readonly [K in keyof Limits]: number }): v
     [limits.streamBufferLowWaterBytes < limits.streamBufferHighWaterBytes, 'low water < high water'],
     [limits.initialDatagramBytesMin <= limits.datagramBytesWan, 'initialDatagramBytesMin <= datagramBytesWan'],
     [limits.outstandingCallsMax <= 65_536, 'outstandingCallsMax <= 65,536 (16-bit slots)'],
+    [limits.kvKeyBytesMax + limits.kvValueBytesMax < limits.kvCommandBytesMax, 'a key and a value fit into a command'],
+    [limits.kvKeyBytesMax + limits.kvValueBytesMax < limits.kvReplyBytesMax, 'a key and a value fit into a reply'],
+    [limits.kvCommandBytesMax < limits.messageBytesDefault, 'kvCommandBytesMax < messageBytesDefault'],
+    [limits.kvReplyBytesMax < limits.messageBytesDefault, 'kvReplyBytesMax < messageBytesDefault'],
+    [limits.kvLeaseTtlMsMin < limits.kvLeaseTtlMsMax, 'kvLeaseTtlMsMin < kvLeaseTtlMsMax'],
+    [limits.walSegmentBytesMin <= limits.walSegmentBytesDefault, 'walSegmentBytesMin <= walSegmentBytesDefault'],
+    [limits.walRecordBytes <= limits.walFlushBytes, 'walRecordBytes <= walFlushBytes'],
+    [limits.walFlushBytes < limits.walRecordBytesMax, 'walFlushBytes < walRecordBytesMax'],
+    [limits.walRecordBytesMax < 2 ** 31, 'walRecordBytesMax < 2^31 (32-bit lengths)'],
   ];
   for (const [holds, text] of rules) {
     if (!holds) throw new FlotillaError('INTERNAL_LIMIT', `limits contradict each other: ${text} does not hold`);

@@ -22,6 +22,9 @@ describe('base: limits', () => {
       [{ streamBufferLowWaterBytes: LIMITS.streamBufferHighWaterBytes }, /low water < high water/],
       [{ datagramBytesWan: 1_100 }, /initialDatagramBytesMin <= datagramBytesWan/],
       [{ outstandingCallsMax: 65_537 }, /outstandingCallsMax <= 65,536/],
+      [{ kvCommandBytesMax: LIMITS.kvValueBytesMax }, /a key and a value fit into a command/],
+      [{ kvReplyBytesMax: LIMITS.kvValueBytesMax }, /a key and a value fit into a reply/],
+      [{ walFlushBytes: LIMITS.walRecordBytesMax }, /walFlushBytes < walRecordBytesMax/],
     ];
     for (const [changed, rule] of contradictions) {
       expect(() => checkLimits({ ...LIMITS, ...changed }))
