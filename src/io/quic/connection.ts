@@ -22,8 +22,11 @@ import { ConnectionTimer } from './connection-timer.js';
 import { ConnectionUpkeep } from './connection-upkeep.js';
 import { countHandshake } from './counters.js';
 import { DatagramSender, type SendingConnection, type SendOutcome } from './datagram-sender.js';
+import { guarded } from './guarded.js';
 import type { NativeConnection } from './native.js';
+import { lapsed } from './peer-certificate.js';
 import { IGNORE, QuicStream } from './stream.js';
+import { StreamIds } from './stream-ids.js';
 import { type ReadingConnection, StreamReader } from './stream-reader.js';
 import { StreamWriter, type WritingConnection } from './stream-writer.js';
 
@@ -60,13 +63,11 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   private readonly timer: ConnectionTimer;
   private readonly sender: DatagramSender;
   private readonly upkeep: ConnectionUpkeep;
-  private stopScanMs = 0;
   private wasOpen = false;
   private offeredEarlyData = false;
   private wantsRead = false;
   private hasReceived = false;
-  private nextBidirectional: number;
-  private nextUnidirectional: number;
+  private readonly ids: StreamIds;
 
   /** @param target on the side that connects */
   constructor(host: ConnectionHost<QuicConnection>, remote: SocketAddress, target: ConnectTarget | undefined) {
@@ -75,8 +76,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     this.target = target;
     this.initiator = target !== undefined;
     this.session = target === undefined ? undefined : new ClientSession(host.sessions, target);
-    this.nextBidirectional = this.initiator ? 0 : 1;
-    this.nextUnidirectional = this.initiator ? 2 : 3;
+    this.ids = new StreamIds(this.initiator);
     this.recvInfo = { from: remote, to: host.nativeAddress };
     this.upkeep = new ConnectionUpkeep(host.options, host.clock);
     this.sender = new DatagramSender(this);
@@ -115,14 +115,11 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   ): QuicStream | undefined {
     const { native } = this;
     if (native === undefined || !this.usable) return undefined;
-    const isUnidirectional = options?.unidirectional === true;
-    const left = isUnidirectional ? native.peerStreamsLeftUni() : native.peerStreamsLeftBidi();
-    if (left <= 0) return undefined;
-    const id = isUnidirectional ? this.nextUnidirectional : this.nextBidirectional;
+    const id = this.ids.next(native, options?.unidirectional === true);
+    if (id === undefined) return undefined;
     const stream = new QuicStream(this, id, trafficClass, handler);
     this.adopt(native, stream);
-    if (isUnidirectional) this.nextUnidirectional += 4;
-    else this.nextBidirectional += 4;
+    this.ids.opened(id);
     return stream;
   }
 
@@ -244,11 +241,8 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   /** Closes the connection when the peer's certificate has expired or was denied since. */
   recheckPeer(denied: ReadonlySet<string>, wallMs: number): void {
     if (this.peer === undefined || this.state === 'closed') return;
-    const isDenied = denied.has(this.peer.fingerprint);
-    if (!isDenied && wallMs <= this.peer.notAfterMs) return;
-    const cause = isDenied ? 'is on the deny list' : 'has expired';
-    const message = `the certificate of ${this.peer.role} ${this.peer.id} ${cause}`;
-    this.refuse(certificateRefused(message, this.wasOpen));
+    const why = lapsed(this.peer, denied, wallMs);
+    if (why !== undefined) this.refuse(certificateRefused(why, this.wasOpen));
   }
 
   /** Lets the native connection go without waiting for stragglers. */
@@ -328,7 +322,9 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     const outcome = this.send(native);
     if (this.initiator && this.state === 'connecting') this.offerEarlyData(native);
     if (this.native === undefined) return;
-    if (this.state === 'closed' && outcome !== 'blocked' && !this.isWorthDraining(native)) this.abandon();
+    // Not a stranger's failed handshake, and not a connection whose CONNECTION_CLOSE cannot leave.
+    const isWorthDraining = (this.confirmed || this.initiator) && native.isDraining();
+    if (this.state === 'closed' && outcome !== 'blocked' && !isWorthDraining) this.abandon();
     else this.setTimer(native);
   }
 
@@ -339,11 +335,6 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     return outcome;
   }
 
-  /** Not a stranger's failed handshake, and not a connection whose CONNECTION_CLOSE cannot leave. */
-  private isWorthDraining(native: NativeConnection): boolean {
-    return (this.confirmed || this.initiator) && native.isDraining();
-  }
-
   private setTimer(native: NativeConnection): void {
     const delay = native.timeout();
     // timeout() is cut to whole milliseconds: one more makes sure that the timer is not early.
@@ -351,15 +342,9 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     if (delay === null && native.isClosed()) this.nativeClosed(native);
   }
 
-  /**
-   * Looks for streams that the peer has stopped. In the turn in which STOP_SENDING came its code is certainly still
-   * there; later quiche may have let the stream go. With many streams it waits, 0.2 us each being too much per turn.
-   */
   private scan(native: NativeConnection): void {
-    const { lastReceivedMs } = this.upkeep;
-    if (this.streams.size > STOP_SCAN_STREAMS && lastReceivedMs - this.stopScanMs < STOP_SCAN_MS) return;
+    if (!this.upkeep.isStopScanDue(this.streams.size)) return;
     this.hasReceived = false;
-    this.stopScanMs = lastReceivedMs;
     this.writer.findStopped(native);
     if (this.confirmed) this.session?.keep(native);
   }
@@ -384,12 +369,12 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     const { native } = this;
     if (native !== undefined) {
       // Also before the handshake is done: the peer should have our part of it, to be able to read the close.
-      this.guarded(() => this.send(native));
-      this.guarded(() => native.close(true, reason.code, peerText(reason.message)));
+      guarded(this.host.logger, () => this.send(native));
+      guarded(this.host.logger, () => native.close(true, reason.code, peerText(reason.message)));
     }
     this.finish(reason);
     // Now, not at the turn's end: a probe timer that fires in between makes quiche probe instead of closing.
-    if (native !== undefined) this.guarded(() => this.send(native));
+    if (native !== undefined) guarded(this.host.logger, () => this.send(native));
   }
 
   /** The one place where a connection ends for its user. */
@@ -398,7 +383,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     const { native, handler, host } = this;
     this.state = 'closed';
     if (reason.reason === 'UNAUTHENTICATED') this.session?.forget();
-    else if (native !== undefined && this.confirmed) this.guarded(() => this.session?.keepLatest(native));
+    else if (native !== undefined && this.confirmed) guarded(this.host.logger, () => this.session?.keepLatest(native));
     for (const stream of this.streams.values()) stream.connectionEnded();
     this.streams.clear();
     if (this.wasOpen) host.counters.connectionsClosed += 1;
@@ -407,19 +392,8 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     if (native === undefined) this.abandon();
     else host.schedule(this);
     this.handler = NO_HANDLER;
-    queueMicrotask(() => this.guarded(() => handler.onClosed(this, reason)));
-  }
-
-  private guarded(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      this.host.logger.error({ error: error instanceof Error ? error.stack : String(error) }, 'closing a connection');
-    }
+    queueMicrotask(() => guarded(this.host.logger, () => handler.onClosed(this, reason)));
   }
 }
 
 const NO_HANDLER: ConnectionHandler = { onOpen() {}, onStream: () => IGNORE, onClosed() {} };
-
-const STOP_SCAN_STREAMS = 32;
-const STOP_SCAN_MS = 10;

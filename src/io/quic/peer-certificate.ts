@@ -108,3 +108,10 @@ export function readCertificate(certificate: Uint8Array | string): CertificateFa
 function refuse(why: string): PeerCheck {
   return { accepted: false, why };
 }
+
+/** Why a certificate that was good at the handshake is so no more; `undefined` while it is. */
+export function lapsed(peer: PeerIdentity, denied: ReadonlySet<string>, wallMs: number): string | undefined {
+  const isDenied = denied.has(peer.fingerprint);
+  if (!isDenied && wallMs <= peer.notAfterMs) return undefined;
+  return `the certificate of ${peer.role} ${peer.id} ${isDenied ? 'is on the deny list' : 'has expired'}`;
+}
