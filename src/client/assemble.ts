@@ -66,7 +66,7 @@ export function assembleClient(
     timeoutMs: settings.rpc.timeoutMs,
     attemptsMax: settings.retry.attemptsMax,
     backoff: settings.retry.backoff,
-    counters: { retries: 0, rescues: 0, retriesDenied: 0 },
+    counters: { retries: 0, rescues: 0, hedges: 0, retriesDenied: 0 },
     closed: false,
   };
   const registry = new WorkerRegistry({ table, watcher, router, dispose: async () => undefined });

@@ -96,14 +96,14 @@ export class CallAttempts {
     this.again(error);
   }
 
-  /** Another worker in good health for a call whose worker has fallen silent; `undefined` when it has to wait. */
-  rescuer(silent: WorkerLink): WorkerLink | undefined {
+  /** Another worker in good health for a call whose worker is silent or slow; `undefined` when it has to wait. */
+  second(silent: WorkerLink, why: 'rescues' | 'hedges'): WorkerLink | undefined {
     const { env } = this;
     if (!this.idempotent()) return undefined;
     const route = env.router.route(this.method.name, this.filter);
     const link = env.router.pick(route, this.options, [...(this.tried ?? []), silent]);
     if (link === undefined || link.usability < 2 || !env.budget.withdraw()) return undefined;
-    env.counters.rescues += 1;
+    env.counters[why] += 1;
     return link;
   }
 

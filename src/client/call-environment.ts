@@ -27,6 +27,8 @@ export interface CallCounters {
   retries: number;
   /** Idempotent calls that were sent to a second worker because the first had fallen silent. */
   rescues: number;
+  /** Calls that were sent to a second worker because they had no answer after `hedgeAfterMs`. */
+  hedges: number;
   /** Calls that would have been repeated, had there been budget. */
   retriesDenied: number;
 }

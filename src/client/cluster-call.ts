@@ -2,6 +2,7 @@ import type { FlotillaError, RpcError } from '../base/index.js';
 import type { ClusterCallOptions, MethodRef } from '../rpc/index.js';
 import { type AttemptOwner, bookFailure, bookSuccess, CallAttempts } from './call-attempts.js';
 import type { CallEnvironment } from './call-environment.js';
+import { Hedge } from './hedge.js';
 import type { Settle } from './node-channel.js';
 import type { RescuableCall, WorkerLink } from './worker-link.js';
 
@@ -14,7 +15,7 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
   private readonly env: CallEnvironment;
   private readonly method: MethodRef;
   private readonly input: unknown;
-  private readonly options: ClusterCallOptions | undefined;
+  private options: ClusterCallOptions | undefined;
   private readonly filter: string | undefined;
   private readonly onValue: (value: unknown) => void;
   private readonly onError: (error: unknown) => void;
@@ -22,8 +23,12 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
   private link: WorkerLink | undefined = undefined;
   private attempts: CallAttempts | undefined = undefined;
   private settled = false;
-  private rescuing = false;
-  /** How the attempt ended that the rescue is for, when it ended first. */
+  /** The first attempt has not ended. */
+  private running = false;
+  private hedge: Hedge | undefined = undefined;
+  /** A second attempt is under way beside the first. */
+  private doubled = false;
+  /** How the first ended, when it ended first. */
   private failure: RpcError | undefined = undefined;
 
   constructor(
@@ -47,13 +52,19 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
 
   /** Chooses a worker and sends the call there. */
   start(): void {
-    const { env, options } = this;
+    const { env } = this;
+    const afterMs = this.options?.hedgeAfterMs;
+    if (this.options !== undefined && afterMs !== undefined) {
+      this.hedge = new Hedge(env.clock, this.options, afterMs, () => this.sendSecond('hedges'));
+      this.options = this.hedge.options;
+    }
+    const { options } = this;
     if (!env.closed && options?.waitForReady !== true) {
       let link: WorkerLink | undefined;
       try {
         link = env.router.pick(env.router.route(this.method.name, this.filter), options);
       } catch (error) {
-        this.onError(error);
+        this.fail(error);
         return;
       }
       if (link !== undefined) {
@@ -66,6 +77,7 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
 
   resolve(value: unknown): void {
     const link = this.link as WorkerLink;
+    this.running = false;
     link.remove(this);
     bookSuccess(this.env, link);
     this.succeed(value);
@@ -73,10 +85,12 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
 
   reject(error: RpcError): void {
     const link = this.link as WorkerLink;
+    this.running = false;
     link.remove(this);
     bookFailure(this.env, link, error);
     if (this.settled) return;
-    if (this.rescuing) this.failure = error;
+    // An answer that no repetition would change counts, whichever attempt it is of.
+    if (this.doubled && error.retryable) this.failure = error;
     else this.laterAttempts().retry(error, link, true);
   }
 
@@ -85,29 +99,32 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
   }
 
   giveUp(error: RpcError | FlotillaError): void {
-    this.settled = true;
-    this.onError(error);
+    this.fail(error);
   }
 
-  /**
-   * The worker that has the call does not answer pings. The call is sent to another one as well, when it may be executed
-   * twice; the first answer counts.
-   */
+  /** The worker that has the call does not answer pings. */
   rescue(): void {
-    if (this.settled || this.rescuing || this.env.closed) return;
-    const other = this.laterAttempts().rescuer(this.link as WorkerLink);
+    this.sendSecond('rescues');
+  }
+
+  /** Sends the call to another worker as well, when it may be executed twice; the first answer counts. */
+  private sendSecond(why: 'rescues' | 'hedges'): void {
+    const { link } = this;
+    // A call between two attempts has failed already: its next attempt is its second.
+    if (this.settled || this.doubled || this.env.closed || !this.running || link === undefined) return;
+    const other = this.laterAttempts().second(link, why);
     if (other === undefined) return;
-    this.rescuing = true;
+    this.doubled = true;
     other.began();
     other.channel.begin(this.method, this.input, this.laterAttempts().laterOptions(), {
       resolve: (value) => {
         bookSuccess(this.env, other);
-        this.rescuing = false;
+        this.doubled = false;
         this.succeed(value);
       },
       reject: (error) => {
         bookFailure(this.env, other, error);
-        this.rescuing = false;
+        this.doubled = false;
         const { failure } = this;
         this.failure = undefined;
         if (failure !== undefined && !this.settled) this.laterAttempts().retry(failure, this.link, true);
@@ -117,6 +134,7 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
 
   private send(link: WorkerLink, options: ClusterCallOptions | undefined): void {
     this.link = link;
+    this.running = true;
     link.began();
     link.add(this);
     link.channel.begin(this.method, this.input, options, this);
@@ -125,7 +143,14 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
   private succeed(value: unknown): void {
     if (this.settled) return;
     this.settled = true;
+    this.hedge?.stop();
     this.onValue(value);
+  }
+
+  private fail(error: unknown): void {
+    this.settled = true;
+    this.hedge?.stop();
+    this.onError(error);
   }
 
   private laterAttempts(): CallAttempts {

@@ -25,6 +25,12 @@ export interface CallOptions {
 export interface ClusterCallOptions extends CallOptions {
   /** Which workers may serve the call: `role=worker,zone in (a,b),!draining`. */
   readonly filter?: string | undefined;
+  /**
+   * Sends an idempotent unary call that has no answer after so many milliseconds to a second worker as well; the first
+   * answer counts and the other attempt is cancelled. Costs retry budget. Default: none. A value near the 95th percentile
+   * of the latency adds about 5 % of load and cuts the tail behind it; a smaller one adds more load.
+   */
+  readonly hedgeAfterMs?: number | undefined;
   /** The key of the `consistentHash` strategy. */
   readonly hashKey?: string | undefined;
 }

@@ -56,6 +56,45 @@ describe('a call of a cluster client', () => {
     }
   });
 
+  it('goes to a second worker as well when it is hedged and late, and the loser is cancelled', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    const result = cluster.client.unary(GET, {}, { hedgeAfterMs: 50 });
+    const first = cluster.holder();
+    await cluster.clock.advance(49);
+    expect(cluster.outstanding().reduce((sum, count) => sum + count)).to.equal(1);
+    await cluster.clock.advance(1);
+    expect(cluster.outstanding()).to.deep.equal([1, 1]);
+    const second = [...cluster.channels.values()].find((channel) => channel !== first);
+    const lost = first.calls[0]?.options?.signal;
+    second?.answer('second');
+    expect(await result).to.equal('second');
+    expect(lost?.aborted).to.equal(true);
+    expect(cluster.client.stats()).to.include({ hedges: 1, rescues: 0, retries: 0 });
+  });
+
+  it('is not hedged when it may not be executed twice, nor after it has its answer', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    const put = cluster.client.unary(PUT, {}, { hedgeAfterMs: 50 });
+    await cluster.clock.advance(100);
+    cluster.holder().answer('put');
+    expect(await put).to.equal('put');
+    const get = cluster.client.unary(GET, {}, { hedgeAfterMs: 50 });
+    cluster.holder().answer('get');
+    expect(await get).to.equal('get');
+    await cluster.clock.advance(100);
+    expect(cluster.client.stats().hedges).to.equal(0);
+    expect(cluster.outstanding()).to.deep.equal([0, 0]);
+  });
+
+  it('takes an error that no repetition would change from either of two attempts', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    const result = errorOf(cluster.client.unary(GET, {}, { hedgeAfterMs: 50 }));
+    const first = cluster.holder();
+    await cluster.clock.advance(50);
+    first.fail('INPUT_INVALID');
+    expect((await result).reason).to.equal('INPUT_INVALID');
+  });
+
   it('lets the caller mark a call as idempotent or not', async () => {
     const cluster = new FakeCluster({ workers: 2 });
     const refused = errorOf(cluster.client.unary(GET, {}, { idempotent: false }));
