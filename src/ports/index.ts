@@ -37,6 +37,7 @@ export {
   type ConnectTarget,
   type Endpoint,
   type EndpointCounters,
+  newEndpointCounters,
   type SessionStore,
   type Stream,
   type StreamHandler,

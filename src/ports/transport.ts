@@ -159,6 +159,31 @@ export interface EndpointCounters {
   handshakesFailed: number;
 }
 
+/** All counters at zero. */
+export function newEndpointCounters(): EndpointCounters {
+  return {
+    datagramsReceived: 0,
+    datagramsSent: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    droppedMalformed: 0,
+    droppedSmallInitial: 0,
+    droppedUnknownConnection: 0,
+    droppedAddressMismatch: 0,
+    droppedOverLimit: 0,
+    retriesSent: 0,
+    versionNegotiationsSent: 0,
+    connectionsAccepted: 0,
+    connectionsOpened: 0,
+    connectionsRefused: 0,
+    connectionsClosed: 0,
+    handshakesFull: 0,
+    handshakesResumed: 0,
+    handshakesEarlyData: 0,
+    handshakesFailed: 0,
+  };
+}
+
 /** Where a client keeps sessions so that the next connection resumes; may outlive the process. */
 export interface SessionStore {
   get(key: string): Uint8Array | undefined;

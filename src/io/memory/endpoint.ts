@@ -1,12 +1,13 @@
 import { CLOSE_CODES, FlotillaError, type PeerIdentity, type SocketAddress } from '../../base/index.js';
-import type {
-  Clock,
-  Connection,
-  ConnectionHandler,
-  ConnectTarget,
-  Endpoint,
-  EndpointCounters,
-  SessionStore,
+import {
+  type Clock,
+  type Connection,
+  type ConnectionHandler,
+  type ConnectTarget,
+  type Endpoint,
+  type EndpointCounters,
+  newEndpointCounters,
+  type SessionStore,
 } from '../../ports/index.js';
 import { addressKey } from './address-key.js';
 import { type ConnectionHost, MemoryConnection } from './connection.js';
@@ -40,7 +41,7 @@ export interface EndpointHost {
 export class MemoryEndpoint implements Endpoint, ConnectionHost {
   readonly address: SocketAddress;
   readonly identity: PeerIdentity;
-  readonly counters: EndpointCounters = emptyCounters();
+  readonly counters: EndpointCounters = newEndpointCounters();
   private readonly network: EndpointHost;
   private readonly sessions: SessionStore;
   private ticketKey: string;
@@ -162,28 +163,4 @@ const NO_HANDLER: ConnectionHandler = {
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
-}
-
-function emptyCounters(): EndpointCounters {
-  return {
-    datagramsReceived: 0,
-    datagramsSent: 0,
-    bytesReceived: 0,
-    bytesSent: 0,
-    droppedMalformed: 0,
-    droppedSmallInitial: 0,
-    droppedUnknownConnection: 0,
-    droppedAddressMismatch: 0,
-    droppedOverLimit: 0,
-    retriesSent: 0,
-    versionNegotiationsSent: 0,
-    connectionsAccepted: 0,
-    connectionsOpened: 0,
-    connectionsRefused: 0,
-    connectionsClosed: 0,
-    handshakesFull: 0,
-    handshakesResumed: 0,
-    handshakesEarlyData: 0,
-    handshakesFailed: 0,
-  };
 }

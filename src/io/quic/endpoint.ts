@@ -1,20 +1,20 @@
 import { CLOSE_CODES, type PeerIdentity, type SocketAddress, serverNameOf } from '../../base/index.js';
-import type {
-  Clock,
-  Connection,
-  ConnectionHandler,
-  ConnectTarget,
-  Endpoint,
-  EndpointCounters,
-  Logger,
-  Random,
-  SendSchedulerFactory,
-  Timer,
+import {
+  type Clock,
+  type Connection,
+  type ConnectionHandler,
+  type ConnectTarget,
+  type Endpoint,
+  type EndpointCounters,
+  type Logger,
+  newEndpointCounters,
+  type Random,
+  type SendSchedulerFactory,
+  type Timer,
 } from '../../ports/index.js';
 import { Acceptor, type Admission } from './acceptor.js';
 import { QuicConnection } from './connection.js';
 import type { ConnectionHost } from './connection-host.js';
-import { newCounters } from './counters.js';
 import type { DatagramSocket, SocketBuffers } from './datagram-socket.js';
 import { parseLongHeader } from './long-header.js';
 import type { Quiche } from './native.js';
@@ -47,7 +47,7 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly certificates = new PeerCertificates();
-  readonly counters: EndpointCounters = newCounters();
+  readonly counters: EndpointCounters = newEndpointCounters();
   readonly receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BUFFER_BYTES);
   readonly burstBytes: number;
   private readonly quiche: Quiche;
