@@ -4,6 +4,8 @@ import type { LogIndex, SnapshotMeta } from './log-store.js';
 export interface StoredSnapshot {
   readonly meta: SnapshotMeta;
   readonly sizeBytes: number;
+  /** CRC-32 of all its bytes: what `SnapshotDraft.finish` at the receiver compares with. */
+  readonly checksum: number;
 }
 
 /** A snapshot that is being received; survives a restart, so that a broken transfer goes on where it ended. */

@@ -4,6 +4,7 @@ export { fixedLatency, type Latency, longTailLatency, uniformLatency } from './l
 export { createMemoryNetwork } from './memory-network.js';
 export { openRecorded, RecordingConnection, RecordingStream, write } from './recording-handlers.js';
 export { SimulatedClock, type SimulatedClockOptions } from './simulated-clock.js';
+export { SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.js';
 export {
   type LinkOptions,
   type MessageHandler,

@@ -24,9 +24,9 @@ export class SegmentCatalog {
     if (newest !== undefined && index > newest.lastIndex) newest.lastIndex = index;
   }
 
-  /** A snapshot replaced the log: nothing written before is needed any more. */
+  /** A snapshot in the newest segment replaced the log, durably: the segments before are not needed any more. */
   replaced(): void {
-    for (const segment of this.segments) segment.lastIndex = 0;
+    for (const segment of this.segments.slice(0, -1)) segment.lastIndex = 0;
   }
 
   /**

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +23,7 @@ export class DataDirLock {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, LOCK_NAME);
     const self = await describeSelf();
-    const content = JSON.stringify(self);
+    const content = JSON.stringify({ ...self, nonce: randomUUID() });
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       if (await created(path, content)) return new DataDirLock(path, content);
       const found = await readFile(path, 'utf8').catch(() => undefined);

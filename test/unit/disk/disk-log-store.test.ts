@@ -1,0 +1,205 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { FlotillaError } from '../../../src/base/index.js';
+import type { HardState, LogBatch, LogIndex, SnapshotMeta, Term } from '../../../src/ports/index.js';
+import { batchOf, entryOf, indices, LogHarness, SEGMENT_BYTES } from './log-harness.js';
+
+const state: HardState = { term: 4 as Term, vote: undefined, commit: 2 as LogIndex };
+
+describe('io/disk: log store', () => {
+  it('gives back after a restart what was appended', async () => {
+    const log = new LogHarness();
+    expect(await log.open()).to.deep.equal({ hardState: undefined, entries: [] });
+    await log.run(log.store.append(batchOf(entryOf(1), entryOf(2))));
+    await log.run(log.store.append({ ...batchOf(), hardState: state }));
+    await log.run(log.store.close());
+    const stored = await log.open();
+    expect(indices(stored)).to.deep.equal([1, 2]);
+    expect(stored.hardState).to.deep.equal(state);
+  });
+
+  it('gathers the batches that arrive during a write into one', async () => {
+    const log = new LogHarness();
+    await log.open();
+    const before = log.store.counters.writes;
+    const answers: number[] = [];
+    for (let i = 1; i <= 50; i += 1) log.store.write(batchOf(entryOf(i)), () => answers.push(i));
+    await log.run(log.store.append(batchOf(entryOf(51))));
+    expect(log.store.counters.writes - before).to.equal(2);
+    expect(answers).to.deep.equal(Array.from({ length: 50 }, (_, i) => i + 1));
+  });
+
+  it('goes on over many segments and deletes those that are compacted', async () => {
+    const log = new LogHarness();
+    await log.open();
+    for (let i = 1; i <= 60; i += 1) await log.run(log.store.append(batchOf(entryOf(i, 1, 5_000))));
+    const files = log.disk.directory('log');
+    const before = (await log.run(files.list())).length;
+    expect(before).to.be.above(4);
+    await log.run(log.store.compact(50 as LogIndex));
+    expect((await log.run(files.list())).length).to.be.below(before - 2);
+    await log.run(log.store.close());
+    const stored = await log.open();
+    expect(indices(stored)[0]).to.be.within(2, 51);
+    expect(indices(stored).at(-1)).to.equal(60);
+  });
+
+  it('loses nothing that was acknowledged to a crash at any moment, and keeps only a prefix of the rest', async () => {
+    const seeds = fc.integer({ min: 0, max: 2 ** 31 });
+    await fc.assert(
+      fc.asyncProperty(
+        seeds,
+        fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 }),
+        crashesLoseNothing,
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('refuses everything after a failed sync', async () => {
+    const log = new LogHarness();
+    await log.open();
+    log.disk.isFailing = true;
+    const codes: string[] = [];
+    for (let i = 1; i <= 3; i += 1) log.store.write(batchOf(entryOf(i)), (error) => codes.push(error?.code ?? 'none'));
+    await log.clock.advance(10);
+    log.disk.isFailing = false;
+    log.store.write(batchOf(entryOf(4)), (error) => codes.push(error?.code ?? 'none'));
+    await log.clock.advance(10);
+    expect(codes).to.deep.equal(['DISK_FAILED', 'DISK_FAILED', 'DISK_FAILED', 'DISK_FAILED']);
+  });
+
+  it('says early that the disk is full, waits when there is no room at all, and goes on by itself', async () => {
+    const log = new LogHarness();
+    await log.open();
+    const said: boolean[] = [];
+    log.store.onFull((isFull) => said.push(isFull));
+    await log.clock.advance(100);
+    log.disk.capacityBytes = log.disk.usedBytes;
+    let acknowledged = 0;
+    for (let i = 1; i <= 40; i += 1) {
+      log.store.write(batchOf(entryOf(i, 1, 5_000)), (error) => {
+        expect(error).to.equal(undefined);
+        acknowledged += 1;
+      });
+      await log.clock.advance(10);
+      if (log.store.isFull && said.length === 1 && acknowledged === i) said.push(true);
+    }
+    // It was said while appends still succeeded, and the last ones wait.
+    expect(said.slice(0, 2)).to.deep.equal([true, true]);
+    expect(acknowledged).to.be.within(10, 39);
+    log.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    await log.clock.advance(5_000);
+    expect(acknowledged).to.equal(40);
+    expect(log.store.isFull).to.equal(false);
+    await log.run(log.store.close());
+    expect(indices(await log.open()).length).to.equal(40);
+  });
+
+  it('refuses to open a log that is damaged before its tail, and says where', async () => {
+    const log = new LogHarness();
+    await log.open();
+    for (let i = 1; i <= 3; i += 1) await log.run(log.store.append(batchOf(entryOf(i))));
+    log.disk.crash();
+    log.disk.corrupt('log', '0000000000000001.wal', 120, 3);
+    const error = await log.open().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.be.instanceOf(FlotillaError).with.property('code', 'LOG_CORRUPT');
+    expect((error as Error).message).to.match(/^log\/0000000000000001\.wal: offset 64: .*rebuilt from its peers$/);
+  });
+
+  it('starts after a snapshot that replaced the log', async () => {
+    const log = new LogHarness();
+    await log.open();
+    for (let i = 1; i <= 30; i += 1) await log.run(log.store.append(batchOf(entryOf(i, 1, 5_000))));
+    const snapshot: SnapshotMeta = { index: 20 as LogIndex, term: 3 as Term, config: Buffer.from('c') };
+    await log.run(log.store.append({ snapshot, entries: [entryOf(21, 3)], hardState: state }));
+    await log.run(log.store.compact(20 as LogIndex));
+    log.disk.crash();
+    expect(indices(await log.open())).to.deep.equal([21]);
+  });
+
+  it('answers closed after close, and close waits for what was appended', async () => {
+    const log = new LogHarness();
+    await log.open();
+    const answers: (string | undefined)[] = [];
+    log.store.write(batchOf(entryOf(1)), (error) => answers.push(error?.code));
+    await log.run(log.store.close());
+    log.store.write(batchOf(entryOf(2)), (error) => answers.push(error?.code));
+    await log.clock.advance(1);
+    expect(answers).to.deep.equal([undefined, 'CLOSED']);
+  });
+
+  it('takes a batch larger than a segment', async () => {
+    const log = new LogHarness();
+    await log.open();
+    await log.run(log.store.append(batchOf(entryOf(1), entryOf(2, 1, 3 * SEGMENT_BYTES))));
+    log.disk.crash();
+    expect(indices(await log.open())).to.deep.equal([1, 2]);
+  });
+});
+
+/** Rounds of appends (some overwriting a suffix) that end in a crash while some of them are under way. */
+async function crashesLoseNothing(seed: number, rounds: readonly number[]): Promise<void> {
+  const log = new LogHarness(seed);
+  const random = log.random.fork('test');
+  let acknowledged: LogBatch[] = [];
+  let pending: LogBatch[] = [];
+  let term = 1;
+  let expected = replay([]);
+  for (const round of rounds) {
+    const stored = await log.open();
+    expected = checkRecovered(stored.entries.map(keyOf), expected, acknowledged, pending);
+    acknowledged = [];
+    pending = [];
+    let last = expected.length;
+    for (let i = 0; i < round * 4; i += 1) {
+      const back = random.chance(0.2) ? random.int(3) : 0;
+      if (back > 0) term += 1;
+      last = Math.max(0, last - back);
+      const batch = batchOf(entryOf(last + 1, term, random.int(9_000)), entryOf(last + 2, term, 50));
+      last += 2;
+      pending.push(batch);
+      log.store.write(batch, () => {
+        acknowledged.push(batch);
+        pending.splice(pending.indexOf(batch), 1);
+      });
+      if (random.chance(0.5)) await log.clock.advance(random.float());
+    }
+    log.disk.crash();
+  }
+}
+
+function checkRecovered(
+  found: string[],
+  before: string[],
+  acknowledged: readonly LogBatch[],
+  pending: readonly LogBatch[],
+): string[] {
+  const durable = replay(acknowledged, before);
+  const allowed = [durable];
+  let log = durable;
+  // Any number of the unacknowledged batches may be there, the last of them in part.
+  for (const batch of pending) {
+    const first = (batch.entries[0] as { index: number }).index;
+    allowed.push(log.slice(0, first - 1));
+    log = replay([batch], log);
+    allowed.push(log.slice(0, first), log);
+  }
+  expect(allowed.map(String)).to.include(String(found));
+  return found;
+}
+
+function replay(batches: readonly LogBatch[], onto: readonly string[] = []): string[] {
+  const log = [...onto];
+  for (const { entries } of batches) {
+    for (const entry of entries) log.splice(entry.index - 1, log.length, keyOf(entry));
+  }
+  return log;
+}
+
+function keyOf(entry: { index: number; term: number; data: Uint8Array }): string {
+  return `${entry.index}/${entry.term}/${entry.data.length}`;
+}

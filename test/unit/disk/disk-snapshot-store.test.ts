@@ -1,0 +1,167 @@
+import { crc32 } from 'node:zlib';
+import { expect } from 'chai';
+import { type FlotillaError, Prng } from '../../../src/base/index.js';
+import { DiskSnapshotStore } from '../../../src/io/disk/index.js';
+import { systemClock } from '../../../src/io/system/index.js';
+import { type LogIndex, type SnapshotMeta, silentLogger, type Term } from '../../../src/ports/index.js';
+import { SimulatedDisk } from '../../../src/testing/index.js';
+
+const FRAME = 64 * 1024;
+const random = new Prng('snapshots');
+
+function meta(index: number, term = 1): SnapshotMeta {
+  return { index: index as LogIndex, term: term as Term, config: Buffer.from(`config of ${index}`) };
+}
+
+/** Without latency the simulated disk settles in timers of 0 ms, so the system clock serves as well. */
+function setUp(group = 1) {
+  const disk = new SimulatedDisk({ clock: systemClock, random: new Prng(7) });
+  const open = (as = group) =>
+    new DiskSnapshotStore({ files: disk.directory('snap'), group: as, logger: silentLogger });
+  return { disk, open, store: open() };
+}
+
+async function* chunksOf(bytes: Uint8Array, size = 50_000): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
+  return Buffer.concat(parts);
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => (error as FlotillaError).code,
+  );
+}
+
+describe('io/disk: snapshot store', () => {
+  for (const size of [0, 1, FRAME - 1, FRAME, FRAME + 1, 200_000]) {
+    it(`gives back a snapshot of ${size} bytes, from any offset`, async () => {
+      const { store } = setUp();
+      const bytes = random.bytes(size);
+      const stored = await store.save(meta(5), chunksOf(bytes));
+      expect(stored).to.deep.equal({ meta: meta(5), sizeBytes: size, checksum: crc32(bytes) });
+      expect(await store.latest()).to.deep.equal(stored);
+      for (const from of [0, 1, FRAME - 1, FRAME, size]) {
+        expect((await collect(store.read(meta(5), from))).equals(bytes.subarray(from))).to.equal(true);
+      }
+    });
+  }
+
+  it('finds none in a new directory', async () => {
+    expect(await setUp().store.latest()).to.equal(undefined);
+  });
+
+  it('survives a crash once saved, and a crash while saving leaves the older one', async () => {
+    const { disk, open, store } = setUp();
+    const bytes = random.bytes(150_000);
+    await store.save(meta(5), chunksOf(bytes));
+    await new Promise<void>((resolve) => {
+      async function* interrupted(): AsyncGenerator<Uint8Array> {
+        yield random.bytes(100_000);
+        disk.crash();
+        resolve();
+        yield random.bytes(100_000);
+      }
+      void store.save(meta(9), interrupted());
+    });
+    expect((await open().latest())?.meta).to.deep.equal(meta(5));
+    expect((await collect(open().read(meta(5)))).equals(bytes)).to.equal(true);
+  });
+
+  it('falls back to the older snapshot when the newest is damaged, and refuses when none is good', async () => {
+    const { disk, store } = setUp();
+    await store.save(meta(5), chunksOf(random.bytes(1_000)));
+    await store.save(meta(9), chunksOf(random.bytes(100_000)));
+    disk.corrupt('snap', '0000000000000009-1.snap', 70_000);
+    expect((await store.latest())?.meta.index).to.equal(5);
+    disk.corrupt('snap', '0000000000000005-1.snap', 500, 5);
+    expect(await codeOf(store.latest())).to.equal('SNAPSHOT_CORRUPT');
+  });
+
+  it('notices any single flipped bit', async () => {
+    for (let run = 0; run < 40; run += 1) {
+      const { disk, store } = setUp();
+      const bytes = random.bytes(300);
+      await store.save(meta(5), chunksOf(bytes));
+      const size = disk.usedBytes;
+      disk.corrupt('snap', '0000000000000005-1.snap', random.int(size), random.int(8));
+      expect(await codeOf(store.latest()), `run ${run}`).to.be.oneOf(['SNAPSHOT_CORRUPT', 'DATA_DIR_FOREIGN']);
+    }
+  });
+
+  it('refuses a damaged frame while it is read', async () => {
+    const { disk, store } = setUp();
+    await store.save(meta(5), chunksOf(random.bytes(200_000)));
+    disk.corrupt('snap', '0000000000000005-1.snap', 140_000);
+    expect(await codeOf(collect(store.read(meta(5))))).to.equal('SNAPSHOT_CORRUPT');
+  });
+
+  it('refuses a snapshot of another group', async () => {
+    const { open, store } = setUp();
+    await store.save(meta(5), chunksOf(random.bytes(10)));
+    expect(await codeOf(open(2).latest())).to.equal('DATA_DIR_FOREIGN');
+  });
+
+  it('goes on with a draft after a restart where its last whole frame ended', async () => {
+    const { disk, open, store } = setUp();
+    const bytes = random.bytes(300_000);
+    const first = await store.draft(meta(8));
+    await first.write(bytes.subarray(0, 200_000));
+    expect(first.receivedBytes).to.equal(200_000);
+    // The process ends, the system does not: nothing was synced, everything is still there.
+    const second = await open().draft(meta(8));
+    expect(second.receivedBytes).to.equal(3 * FRAME);
+    expect(await store.latest()).to.equal(undefined);
+    await second.write(bytes.subarray(second.receivedBytes));
+    const stored = await second.finish(bytes.length, crc32(bytes));
+    expect(stored.meta).to.deep.equal(meta(8));
+    disk.crash();
+    expect((await collect(open().read(meta(8)))).equals(bytes)).to.equal(true);
+  });
+
+  it('throws away a draft whose bytes are not those that were sent', async () => {
+    const { store } = setUp();
+    const draft = await store.draft(meta(8));
+    await draft.write(random.bytes(10));
+    expect(await codeOf(draft.finish(10, 0))).to.equal('SNAPSHOT_CORRUPT');
+    expect(await store.latest()).to.equal(undefined);
+    expect((await store.draft(meta(8))).receivedBytes).to.equal(0);
+  });
+
+  it('does not go on with the draft of another configuration, and forgets a discarded one', async () => {
+    const { store } = setUp();
+    const draft = await store.draft(meta(8));
+    await draft.write(random.bytes(FRAME));
+    const other = await store.draft({ ...meta(8), config: Buffer.from('another') });
+    expect(other.receivedBytes).to.equal(0);
+    await other.write(random.bytes(FRAME));
+    await other.discard();
+    expect((await store.draft({ ...meta(8), config: Buffer.from('another') })).receivedBytes).to.equal(0);
+  });
+
+  it('reports a full disk and keeps what was there', async () => {
+    const { disk, store } = setUp();
+    await store.save(meta(5), chunksOf(random.bytes(1_000)));
+    disk.capacityBytes = disk.usedBytes + 50_000;
+    expect(await codeOf(store.save(meta(9), chunksOf(random.bytes(200_000))))).to.equal('DISK_FULL');
+    expect((await store.latest())?.meta.index).to.equal(5);
+    expect(disk.usedBytes).to.be.below(50_000);
+    const draft = await store.draft(meta(9));
+    expect(await codeOf(draft.write(random.bytes(200_000)))).to.equal('DISK_FULL');
+  });
+
+  it('prunes older snapshots and drafts, but never the newest', async () => {
+    const { disk, store } = setUp();
+    for (const index of [3, 5, 9]) await store.save(meta(index), chunksOf(random.bytes(10)));
+    await store.draft(meta(4));
+    await store.prune(5 as LogIndex);
+    expect(await disk.directory('snap').list()).to.deep.equal(['0000000000000005-1.snap', '0000000000000009-1.snap']);
+    await store.prune(100 as LogIndex);
+    expect(await disk.directory('snap').list()).to.deep.equal(['0000000000000009-1.snap']);
+  });
+});
