@@ -39,7 +39,9 @@ export function onAppendReject(
   if (progress === undefined) return;
   progress.activeMs = node.nowMs;
   const agreement = hint.term > 0 ? node.log.agreementHint(hint.index, hint.term).index : hint.index;
+  const before = progress.match;
   progress.rejected(rejected, agreement);
+  if (progress.match < before) violation(node, from, `it acknowledged ${before} and holds ${agreement} at most`);
 }
 
 function settle(node: RaftNode, progress: Progress): void {

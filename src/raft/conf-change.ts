@@ -4,7 +4,10 @@ import { type ClusterConfig, isJoint, isMember, type Member } from './cluster-co
 
 /** One wish; a change carries one or more, which take effect together (Raft dissertation, section 4.3). */
 export type MemberChange =
-  /** The new member's id is the index of the entry. At most one of these per change. */
+  /**
+   * The new member's id is the index of the entry. At most one of these per change. Tell the node its id only when the
+   * entry is committed: until then another leader's entry at that index may add another node.
+   */
   | { readonly type: 'addLearner'; readonly node: NodeId }
   /** A learner becomes a voter; the leader refuses until it has caught up. */
   | { readonly type: 'promote'; readonly id: MemberId }

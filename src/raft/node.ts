@@ -91,7 +91,17 @@ export class RaftNode {
 
   /** May campaign: a voter with a complete log and a disk that answers. */
   get isPromotable(): boolean {
-    return isVoter(this.config, this.id) && this.restoring === undefined && !this.isDiskStalled;
+    return this.isElectable && this.restoring === undefined && !this.isDiskStalled;
+  }
+
+  /**
+   * Also one that is no voter any more as long as that is not committed (Raft dissertation, section 4.2.2): the others
+   * may need a leader with this log, and refuse one with a shorter log, before they know that it is to be left out.
+   */
+  private get isElectable(): boolean {
+    const { latest, previous } = this.configs;
+    if (isVoter(latest.config, this.id)) return true;
+    return latest.index > this.log.commit && isVoter(previous.config, this.id);
   }
 
   get isDiskStalled(): boolean {

@@ -12,7 +12,7 @@ export type ProgressState = 'probe' | 'replicate' | 'snapshot';
 
 /** What the leader knows of one other member. `match < next`. */
 export class Progress {
-  /** The member is known to hold, durably, everything up to here. */
+  /** The member has acknowledged, as durable, everything up to here. */
   match = logIndex(0);
   /** What is sent next. */
   next: LogIndex;
@@ -121,18 +121,24 @@ export class Progress {
     return isNews;
   }
 
-  /** An append after `rejected` was refused; false when the answer is out of date. */
-  rejected(rejected: LogIndex, agreement: LogIndex): boolean {
+  /**
+   * An append after `rejected` was refused: the logs agree up to `agreement` at most. An answer that is out of date
+   * changes nothing.
+   *
+   * `match` goes back when the member no longer holds what it acknowledged: after a crash with `memFirst`, or with a
+   * damaged disk. That is always safe, because the leader's commit index stays, and it is the only way to serve such a
+   * member again; probing after `match` would be refused for ever, as fast as messages travel.
+   */
+  rejected(rejected: LogIndex, agreement: LogIndex): void {
     if (this.state === 'replicate') {
-      if (rejected <= this.match) return false;
-      this.becomeProbe();
-      return true;
+      if (rejected > this.match) this.becomeProbe();
+      return;
     }
-    if (this.state === 'snapshot' || this.next - 1 !== rejected) return false;
+    if (this.state === 'snapshot' || this.next - 1 !== rejected) return;
+    this.match = minIndex(this.match, agreement);
     this.next = maxIndex(minIndex(rejected, logIndex(agreement + 1)), logIndex(this.match + 1));
     this.sentCommit = minIndex(this.sentCommit, logIndex(this.next - 1));
     this.isPaused = false;
-    return true;
   }
 
   /**

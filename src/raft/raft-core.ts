@@ -54,8 +54,8 @@ export class RaftCore {
   /** `rules` exists for tests that break them. @throws FlotillaError `OPTION_INVALID` */
   constructor(parts: RaftCoreParts, restored: Restored, rules: SafetyRules = SAFETY_RULES) {
     const { id, random, nowMs } = parts;
-    const { log, configs, persistence } = restoreLog(restored);
-    const { hardState, snapshot } = restored;
+    const { hardState, log, configs, persistence } = restoreLog(restored);
+    const { snapshot } = restored;
     const options = raftOptions(parts.options ?? {});
     this.node = new RaftNode({ id, options, random, rules, hardState, log, configs, persistence, snapshot, nowMs });
   }
@@ -138,11 +138,14 @@ export class RaftCore {
     if (node.appliedIndex === node.log.applied) node.applyBytes = 0;
   }
 
-  /** What a snapshot of the state machine has to be stored with when it has applied `index` (and no more). */
-  snapshotMeta(index: LogIndex): SnapshotMeta {
+  /**
+   * What a snapshot of the state machine has to be stored with when it has applied `index` (and no more). `undefined`
+   * when the log no longer reaches back to it: a snapshot from the leader is taking the place of that state.
+   */
+  snapshotMeta(index: LogIndex): SnapshotMeta | undefined {
     const { log, configs } = this.node;
     const term = log.termAt(index);
-    assert(index <= log.applied && term !== undefined, 'an applied index that was not compacted');
+    if (index > log.applied || term === undefined) return undefined;
     return { index, term, config: encodeConfig(configs.at(index).config) };
   }
 

@@ -1,5 +1,5 @@
 import { assert, type NodeId } from '../base/index.js';
-import type { LogIndex, SnapshotMeta } from '../ports/index.js';
+import type { HardState, LogIndex, SnapshotMeta } from '../ports/index.js';
 import { EMPTY_CONFIG } from './cluster-config.js';
 import { decodeConfig, encodeConfig } from './config-codec.js';
 import { ConfigHistory } from './config-history.js';
@@ -37,6 +37,7 @@ export function joining(): Restored {
 
 /** The parts of a core that come from the disk. */
 export interface RestoredLog {
+  readonly hardState: HardState;
   readonly log: RaftLog;
   readonly configs: ConfigHistory;
   readonly persistence: Persistence;
@@ -46,7 +47,7 @@ export interface RestoredLog {
  * Puts log and snapshot together. Entries that do not go on from the snapshot (a crash came between storing a received
  * snapshot and replacing the log) are dropped, and the first write says so to the log store.
  */
-export function restoreLog({ hardState, snapshot, entries }: Restored): RestoredLog {
+export function restoreLog({ hardState: stored, snapshot, entries }: Restored): RestoredLog {
   const base = snapshot ?? { index: logIndex(0), term: term(0) };
   const config = snapshot === undefined ? EMPTY_CONFIG : decodeConfig(snapshot.config);
   assert(config !== undefined, 'a snapshot whose configuration was written by this code');
@@ -61,10 +62,13 @@ export function restoreLog({ hardState, snapshot, entries }: Restored): Restored
     configs.append(entry);
   }
   log.durable = log.lastIndex;
+  // A torn write may leave an entry without the term that came with it. No vote of that term can have left.
+  const isTorn = log.last.term > stored.term;
+  const hardState = isTorn ? { ...stored, term: log.last.term, vote: undefined } : stored;
   log.commitTo(minIndex(hardState.commit, log.lastIndex));
-  const persistence = new Persistence(logIndex(log.lastIndex + 1), hardState);
+  const persistence = new Persistence(logIndex(log.lastIndex + 1), stored);
   if (isReplaced && snapshot !== undefined) persistence.snapshot = snapshot;
-  return { log, configs, persistence };
+  return { hardState, log, configs, persistence };
 }
 
 function goesOn(

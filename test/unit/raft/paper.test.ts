@@ -223,7 +223,7 @@ describe('raft core: log replication (3.5)', () => {
     const entries = [entry(4, 3), entry(5, 3)];
     h.step(3, { type: 'appendRequest', term: term(3), previous: EQUAL, entries, commit: logIndex(3) });
     expect(ofType(h.settle(), 'appendAccept')[0]?.match, 'what is committed is equal').to.equal(5);
-    expect(h.core.snapshotMeta(logIndex(5)).term).to.equal(2);
+    expect(h.core.snapshotMeta(logIndex(5))?.term).to.equal(2);
   });
 
   it('an append with a gap or with terms out of order is dropped and told', () => {

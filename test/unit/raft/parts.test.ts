@@ -118,7 +118,7 @@ describe('raft progress', () => {
     expect(progress.isPingDue, 'that heartbeat was sent before the appends').to.equal(false);
     progress.answered(8, logIndex(2));
     expect(progress.isPingDue).to.equal(true);
-    expect(progress.rejected(logIndex(2), logIndex(0))).to.equal(true);
+    progress.rejected(logIndex(2), logIndex(0));
     expect([progress.state, progress.next, progress.inFlights.count]).to.deep.equal(['probe', 1, 0]);
   });
 
@@ -126,8 +126,16 @@ describe('raft progress', () => {
     const progress = new Progress(logIndex(4), 0, raftOptions({}));
     progress.accepted(logIndex(4));
     progress.becomeReplicate();
-    expect(progress.rejected(logIndex(3), logIndex(1))).to.equal(false);
-    expect(progress.next).to.equal(5);
+    progress.rejected(logIndex(3), logIndex(1));
+    expect([progress.state, progress.match, progress.next]).to.deep.equal(['replicate', 4, 5]);
+  });
+
+  it('a member that lost what it acknowledged is served again from where its log ends', () => {
+    const progress = new Progress(logIndex(9), 0, raftOptions({}));
+    progress.accepted(logIndex(9));
+    progress.becomeProbe();
+    progress.rejected(logIndex(9), logIndex(6));
+    expect([progress.match, progress.next, progress.isPaused]).to.deep.equal([6, 7, false]);
   });
 
   it('a learner has caught up when a round was shorter than an election timeout (4.2.1)', () => {

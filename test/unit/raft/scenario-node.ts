@@ -98,6 +98,7 @@ export class ScenarioNode {
   /** Makes a snapshot of what is applied. */
   takeSnapshot(): SnapshotMeta {
     const meta = this.core.snapshotMeta(this.core.status().applied);
+    if (meta === undefined) throw new Error('there is no state to make a snapshot of');
     this.snapshots.put(meta, this.applied);
     this.snapshot = meta;
     this.core.snapshotSaved(meta);

@@ -1,0 +1,27 @@
+import { expect } from 'chai';
+import { MUTANTS } from './mutants.js';
+import { SafetyViolation } from './sim-checks.js';
+import { simulate } from './simulate.js';
+
+const SEEDS_MAX = 200;
+
+/** A simulation that finds nothing proves nothing: each of these mistakes must be found, and soon. */
+describe('the raft simulation', () => {
+  for (const mutant of MUTANTS) {
+    it(`catches a member that ${mutant.name} within ${SEEDS_MAX} seeds`, function () {
+      this.timeout(120_000);
+      expect(firstCaught(mutant)).to.be.within(1, SEEDS_MAX);
+    });
+  }
+});
+
+function firstCaught({ faults, rules }: (typeof MUTANTS)[number]): number {
+  for (let seed = 1; seed <= SEEDS_MAX; seed += 1) {
+    try {
+      simulate({ seed, ...(faults && { faults }), ...(rules && { rules }) });
+    } catch (error) {
+      if (error instanceof SafetyViolation) return seed;
+    }
+  }
+  return Number.POSITIVE_INFINITY;
+}
