@@ -1,11 +1,14 @@
-import type { native } from '@matrixai/quic';
+import type { Config, Connection, ConnectionError, Quiche as QuicheBindings } from '@matrixai/quic/native/index.js';
 import { FlotillaError } from '../../base/index.js';
 
+// Not from the package's root: its declarations have errors under TypeScript 5.9, which whoever compiles against
+// Flotilla without `skipLibCheck` would get to read.
+
 /** The bindings of quiche 0.18 and BoringSSL. */
-export type Quiche = native.Quiche;
-export type NativeConnection = native.Connection;
-export type NativeConfig = native.Config;
-export type NativeConnectionError = native.ConnectionError;
+export type Quiche = QuicheBindings;
+export type NativeConnection = Connection;
+export type NativeConfig = Config;
+export type NativeConnectionError = ConnectionError;
 
 /** `streamShutdown` directions (a const enum of the binding that exists only as types). */
 export const SHUTDOWN_READ = 0;
