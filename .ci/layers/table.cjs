@@ -35,7 +35,7 @@ const UNITS = [
     name,
     imports: ['base', 'ports', 'wire'],
     pure: true,
-    packages: name === 'rpc' ? ['@standard-schema/spec'] : [],
+    packages: { rpc: ['@standard-schema/spec'], gossip: ['tweetnacl'] }[name] ?? [],
     holds: {
       lanes: 'which bytes leave next: priority, quanta, reserve, fairness',
       rpc: 'service definitions, call table, stream state',
