@@ -65,7 +65,6 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   private readonly upkeep: ConnectionUpkeep;
   private wasOpen = false;
   private offeredEarlyData = false;
-  private wantsRead = false;
   private hasReceived = false;
   private readonly ids: StreamIds;
 
@@ -164,21 +163,20 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     this.upkeep.lastReceivedMs = this.host.clock.nowMs();
     if (!this.confirmed) this.handshake(native);
     if (this.usable) {
-      if (!this.reader.pump(native)) this.wantsRead = true;
+      this.reader.pump(native);
       this.hasReceived = true;
     }
-    if (this.state !== 'closed' && native.isDraining()) this.finish(peerCloseReason(native, this.wasOpen));
     this.host.schedule(this);
   }
 
   /** The connection's share of a turn of the event loop: reads what was put off, sends what waits, sets the timer. */
   runTurn(): void {
-    this.reader.turnBegins();
     const { native } = this;
-    if (native !== undefined && this.usable) {
-      if (this.wantsRead) this.wantsRead = !this.reader.pump(native);
-      if (this.hasReceived) this.scan(native);
-    }
+    const isReading = native !== undefined && this.usable && this.reader.runTurn(native);
+    if (isReading) this.host.schedule(this);
+    if (native !== undefined && this.usable && this.hasReceived) this.scan(native);
+    // What came before the peer's CONNECTION_CLOSE is read first.
+    if (!isReading && native?.isDraining() === true) this.finish(peerCloseReason(native, this.wasOpen));
     this.transmit();
   }
 
@@ -190,7 +188,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
 
   /** Reads in this turn's end, not within the call: the receive buffer may be in use. */
   requestRead(): void {
-    this.wantsRead = true;
+    this.reader.isPending = true;
     this.host.schedule(this);
   }
 

@@ -329,7 +329,8 @@ export const TICKET_KEY_BYTES = 48;
 const CONNECTION_ID_BYTES = 20;
 /** Flags and connection id; what follows is quiche's to judge. */
 const SHORT_HEADER_BYTES_MIN = 21;
-const RECEIVE_BUFFER_BYTES = 256 * 1024;
+/** What one read may hand to a stream's handler: a few milliseconds' work when it is full of small calls. */
+const RECEIVE_BUFFER_BYTES = 64 * 1024;
 const BURST_BYTES_MIN = 64 * 1024;
 const BURST_BYTES_MAX = 1024 * 1024;
 /** How long closing waits for the kernel to take the last datagrams. */

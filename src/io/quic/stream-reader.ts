@@ -1,13 +1,13 @@
 import { CLOSE_CODES } from '../../base/index.js';
-import type { Connection, ConnectionHandler } from '../../ports/index.js';
-import type { NativeConnection } from './native.js';
-import { SHUTDOWN_READ } from './native.js';
+import type { Clock, Connection, ConnectionHandler } from '../../ports/index.js';
+import { type NativeConnection, SHUTDOWN_READ } from './native.js';
+import { ReadSlice } from './read-slice.js';
 import { IGNORE, QuicStream, type StreamOwner } from './stream.js';
 import { resetCodeIn } from './stream-errors.js';
 
 /** What the reader needs of its connection. */
 export interface ReadingConnection extends Connection, StreamOwner {
-  readonly host: { readonly receiveBuffer: Buffer };
+  readonly host: { readonly receiveBuffer: Buffer; readonly clock: Clock };
   readonly native: NativeConnection | undefined;
   readonly streams: ReadonlyMap<number, QuicStream>;
   readonly writer: StreamOwner['writer'] & { checkStopped(native: NativeConnection, stream: QuicStream): void };
@@ -24,19 +24,32 @@ export interface ReadingConnection extends Connection, StreamOwner {
  * are the long-lived lanes, are asked one by one, and the list of all readable streams is taken only when quiche says
  * that there is something else. Streams that are paused keep `isReadable()` true; while there are any, that list is
  * taken at most once per turn of the event loop.
+ *
+ * Reading runs the handlers of what is read, and a peer can let megabytes become readable at once (a gap that it fills
+ * last, streams that were paused). So a connection reads for a slice of each turn and goes on in the next, with other
+ * streams first.
  */
 export class StreamReader {
   /** Streams the peer has opened so far. */
   peerStreamsSeen = 0;
+  /** Something was put off to the next turn. */
+  isPending = false;
   private scannedThisTurn = false;
   private readonly connection: ReadingConnection;
   private readonly lanes: QuicStream[] = [];
   /** The id that the peer's next bidirectional stream will have: asked for by itself, which saves most scans. */
   private nextPeerStream: number;
+  private readonly slice: ReadSlice;
+  /** The last slice was used up: the streams after `scanFrom` have their turn. */
+  private isBehind = false;
+  private scanFrom = 0;
+  /** The stream that used it up. */
+  private hog: QuicStream | undefined;
 
   constructor(connection: ReadingConnection) {
     this.connection = connection;
     this.nextPeerStream = connection.initiator ? 1 : 0;
+    this.slice = new ReadSlice(connection.host.clock);
   }
 
   added(stream: QuicStream): void {
@@ -48,26 +61,37 @@ export class StreamReader {
     if (at >= 0) this.lanes.splice(at, 1);
   }
 
-  turnBegins(): void {
+  /** Once per turn of the event loop: goes on with what was put off. Returns whether the next turn is needed too. */
+  runTurn(native: NativeConnection): boolean {
     this.scannedThisTurn = false;
+    this.slice.reset();
+    if (this.isPending) this.pump(native);
+    return this.isPending;
   }
 
-  /** Delivers what is there. Returns false when a scan for other streams was put off to the next turn. */
-  pump(native: NativeConnection): boolean {
-    const { connection, lanes } = this;
-    for (let i = 0; i < lanes.length; i += 1) {
-      const stream = lanes[i];
-      if (stream === undefined || stream.paused || stream.remoteDone) continue;
-      if (!native.streamReadable(stream.id)) continue;
-      this.read(native, stream);
-      if (!connection.usable) return true;
-      if (lanes[i] !== stream) i -= 1;
-    }
-    while (native.streamReadable(this.nextPeerStream)) {
+  /** Delivers what is there, as far as this turn's slice goes. */
+  pump(native: NativeConnection): void {
+    const { slice } = this;
+    if (slice.isOver) return;
+    slice.begin();
+    // A handler that resumes a stream meanwhile asks for another turn.
+    this.isPending = false;
+    const isComplete = this.readAll(native);
+    slice.end();
+    this.isBehind = slice.isOver;
+    if (!slice.isOver) this.hog = undefined;
+    this.isPending ||= !isComplete || slice.isOver;
+  }
+
+  /** Returns false when the search for other streams was put off. */
+  private readAll(native: NativeConnection): boolean {
+    const { connection, slice } = this;
+    this.readLanes(native);
+    while (connection.usable && !slice.isOver && native.streamReadable(this.nextPeerStream)) {
       const stream = this.open(native, this.nextPeerStream);
       if (stream !== undefined && !stream.paused && !stream.remoteDone) this.read(native, stream);
-      if (!connection.usable) return true;
     }
+    if (!connection.usable || slice.isOver) return true;
     if (!native.isReadable()) return true;
     if (this.scannedThisTurn) return false;
     this.scannedThisTurn = connection.pausedCount > 0;
@@ -89,16 +113,34 @@ export class StreamReader {
     }
   }
 
+  private readLanes(native: NativeConnection): void {
+    const { connection, lanes, slice } = this;
+    // Behind, only the first lane (control) keeps its place; the others take turns with the rest in the scan.
+    const end = this.isBehind ? 1 : LANES_MAX;
+    for (let i = 0; i < Math.min(end, lanes.length); i += 1) {
+      const stream = lanes[i];
+      if (stream === this.hog) continue;
+      if (stream === undefined || stream.paused || stream.remoteDone) continue;
+      if (!native.streamReadable(stream.id)) continue;
+      this.read(native, stream);
+      if (!connection.usable || slice.isOver) return;
+      if (lanes[i] !== stream) i -= 1;
+    }
+  }
+
   private scan(native: NativeConnection): void {
     const { connection } = this;
-    for (const id of native.readable()) {
-      let stream = connection.streams.get(id);
-      if (stream === undefined) {
-        stream = this.open(native, id);
-        if (stream === undefined) continue;
-      }
-      if (!stream.paused && !stream.remoteDone) this.read(native, stream);
+    const ids = [...native.readable()];
+    const from = this.isBehind ? this.scanFrom : 0;
+    for (let i = 0; i < ids.length; i += 1) {
+      const id = ids[(from + i) % ids.length] as number;
+      const stream = connection.streams.get(id) ?? this.open(native, id);
+      if (stream !== undefined && !stream.paused && !stream.remoteDone) this.read(native, stream);
       if (!connection.usable) return;
+      if (this.slice.isOver) {
+        this.scanFrom = from + i + 1;
+        return;
+      }
     }
   }
 
@@ -136,10 +178,16 @@ export class StreamReader {
       if (fin) this.remoteEnded(stream);
       stream.handler.onData(buffer.subarray(0, size), fin);
       if (fin) {
+        this.slice.took(size);
         this.connection.retire(stream);
         return;
       }
+      this.slice.took(size);
       if (size < buffer.length || stream.paused || stream.remoteDone || !connection.usable) return;
+      if (this.slice.isOver) {
+        this.hog = stream;
+        return;
+      }
     }
   }
 

@@ -276,4 +276,46 @@ describe('a QUIC stream', () => {
     expect(closed).to.equal(true);
     expect(watched.stream?.out.length).to.equal(0);
   });
+
+  it('hands over a backlog in several turns of the event loop, with other streams in between', async () => {
+    let turn = 0;
+    let counting = true;
+    const count = (): void => {
+      turn += 1;
+      if (counting) setImmediate(count);
+    };
+    const reads: [turn: number, text: string][] = [];
+    const [connection, accepted] = await pair((watched) => {
+      watched.keep = false;
+      watched.react = (own, data) => {
+        reads.push([turn, data.toString('latin1', 0, 5)]);
+        if (reads.length === 1) own.stream?.pause();
+        // Longer than a connection may read at a stretch.
+        const endMs = performance.now() + 15;
+        while (reads.length > 1 && performance.now() < endMs);
+      };
+    });
+    const long = openStream(connection);
+    write(long, 'begin');
+    await until('the stream to be paused', () => reads.length === 1);
+    write(long, Buffer.alloc(2_000_000, 'a'));
+    await until('the backlog to be sent', () => long.stream?.out.length === 0);
+    await pause(200);
+    count();
+    accepted[0]?.streams[0]?.stream?.resume();
+    await until('a part of the backlog to be read', () => reads.length > 5);
+    const short = openStream(connection);
+    write(short, 'short');
+    await until('everything', () => (accepted[0]?.streams[0]?.size ?? 0) === 2_000_005 && reads.some(isShort));
+    counting = false;
+    const backlog = reads.slice(1);
+    const parts = backlog.filter((read) => !isShort(read));
+    expect(new Set(parts.map(([at]) => at)).size, 'turns').to.equal(parts.length);
+    const at = backlog.findIndex(isShort);
+    expect(at).to.be.below(backlog.length - 5);
+  });
 });
+
+function isShort([, text]: [turn: number, text: string]): boolean {
+  return text === 'short';
+}
