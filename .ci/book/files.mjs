@@ -1,8 +1,10 @@
+import { includeCode } from './include-code.mjs';
 import { closeCodesTable, errorsPage, fillIn, layersGraph, layersTable, limitsPage, optionsPage } from './pages.mjs';
 
 /** Every file that is generated, whole or in part: path to the text it must have. */
 export function generatedFiles({ base, config, units, read }) {
   return {
+    ...chaptersWithCode(read),
     'book/src/reference/errors.md': errorsPage(base),
     'book/src/reference/limits.md': limitsPage(base.LIMITS, read('src/base/limits.ts')),
     'book/src/reference/options.md': optionsPage(config),
@@ -23,4 +25,13 @@ export function generatedFiles({ base, config, units, read }) {
     ),
     'CONTRIBUTING.md': fillIn(read('CONTRIBUTING.md'), 'layers-table', layersTable(units)),
   };
+}
+
+/** The chapters that show code of the examples. */
+function chaptersWithCode(read) {
+  const chapters = [...read('book/src/SUMMARY.md').matchAll(/\]\(([^)]+\.md)\)/g)].map(
+    ([, path]) => `book/src/${path}`,
+  );
+  const pages = chapters.map((path) => [path, read(path)]).filter(([, page]) => page.includes('<!-- code '));
+  return Object.fromEntries(pages.map(([path, page]) => [path, includeCode(page, path, read)]));
 }
