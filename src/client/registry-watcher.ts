@@ -124,7 +124,7 @@ export class RegistryWatcher {
     const stop = (): void => watch.abort(RpcError.of('CLOSED', 'the client was closed'));
     this.ended.signal.addEventListener('abort', stop, { once: true });
     const silence = new SilenceWatch(this.deps.clock, () =>
-      watch.abort(RpcError.of('CONNECTION_LOST', `director ${formatAddress(address)} has gone silent`)),
+      watch.abort(RpcError.of('CONNECTION_LOST', `director ${formatAddress(address)} ${this.silenceText()}`)),
     );
     try {
       silence.expectWithin(this.connectTimeoutMs());
@@ -142,6 +142,10 @@ export class RegistryWatcher {
       this.ended.signal.removeEventListener('abort', stop);
       await channel.close();
     }
+  }
+
+  private silenceText(): string {
+    return this.connected ? 'has gone silent' : 'does not answer';
   }
 
   /** With other directors to go to, one that does not answer is left soon; later rounds are more patient. */

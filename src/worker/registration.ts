@@ -120,7 +120,10 @@ export class Registration {
         this.counters.failures += 1;
         // Trying again may help (a certificate can be replaced), but whoever waits for the start wants to know.
         if (REFUSALS.has(this.lastError.reason)) this.firstTime.reject(this.lastError);
-        logger.debug({ director: formatAddress(address), error: this.lastError.message }, 'not registered');
+        // Once, when all have been asked: a wrong address must not look like a slow start.
+        const level = attempt === directors.length - 1 ? 'warn' : 'debug';
+        const fields = { director: formatAddress(address), error: this.lastError.message };
+        logger[level](fields, 'not registered, trying again');
       }
       if (this.counters.registrations > before && !this.ended.signal.aborted) {
         logger.warn({ director: formatAddress(address), error: this.lastError?.message }, 'registration lost');

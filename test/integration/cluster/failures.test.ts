@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Cluster, type ClusterClient, Director, formatAddress } from '../../../src/index.js';
+import { Cluster, type ClusterClient, Director, formatAddress, silentLogger } from '../../../src/index.js';
 import { errorOf, Probe, probeService, startCluster, until } from './support.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -185,6 +185,21 @@ describe('nodes that start before their director', () => {
     expect((await worker).registered).to.equal(true);
     expect(late.workers().map(({ id }) => id)).to.deep.equal(['w1']);
     expect(await (await client).service(Probe).whoami({}, { waitForReady: true })).to.equal('w1');
+  }).timeout(60_000);
+});
+
+describe('nodes whose directors do not answer', () => {
+  it('say so: a worker in its log, a client in the error', async () => {
+    await using cluster = await startCluster(0);
+    const nowhere = '127.0.0.1:1';
+    const warnings: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, text?: string) => warnings.push(text ?? '') };
+    await cluster.addWorker({ join: nowhere, registerTimeoutMs: 0, services: [], logger });
+    const error = await errorOf(cluster.client({ directors: nowhere, connectTimeoutMs: 8_000 }));
+    expect(error.reason).to.equal('CONNECT_FAILED');
+    expect(error.message).to.include('(tried 127.0.0.1:1): director 127.0.0.1:1 does not answer');
+    await until(() => warnings.length > 0);
+    expect(warnings).to.deep.equal(['not registered, trying again']);
   }).timeout(60_000);
 });
 
