@@ -9,8 +9,8 @@ import { quorumValue } from './quorum.js';
  * runs at most `clockDriftMax` times as fast as the leader's. `-Infinity` without a lease.
  */
 export function leaseUntilMs(node: RaftNode, leadership: Leadership): number {
-  if (leadership.isLeaseOff || !hasCommittedInTerm(node)) return Number.NEGATIVE_INFINITY;
   const { electionTimeoutMs, clockDriftMax } = node.options;
+  if (!node.rules.mayUseLease(leadership.isLeaseOff) || !hasCommittedInTerm(node)) return Number.NEGATIVE_INFINITY;
   return leadership.rounds.confirmedSentMs + electionTimeoutMs / clockDriftMax;
 }
 

@@ -12,6 +12,8 @@ export interface SafetyRules {
   mayCommitByCount(entryTerm: Term | undefined, currentTerm: Term): boolean;
   /** Before it has committed an entry of its term a leader does not know what is committed (section 6.4, step 1). */
   mayServeReads(committedTerm: Term | undefined, currentTerm: Term): boolean;
+  /** Whether a leader may use its lease; not after it asked another member to campaign (section 3.10). */
+  mayUseLease(hasTransferred: boolean): boolean;
 }
 
 type MatchOf = (id: MemberId) => number;
@@ -20,4 +22,5 @@ export const SAFETY_RULES: SafetyRules = {
   replicatedTo: quorumValue,
   mayCommitByCount: (entryTerm, currentTerm) => entryTerm === currentTerm,
   mayServeReads: (committedTerm, currentTerm) => committedTerm === currentTerm,
+  mayUseLease: (hasTransferred) => !hasTransferred,
 };

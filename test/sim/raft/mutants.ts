@@ -25,4 +25,5 @@ export const MUTANTS: readonly Mutant[] = [
       },
     },
   },
+  { name: 'keeps its lease while it hands leadership over', rules: { mayUseLease: () => true } },
 ];

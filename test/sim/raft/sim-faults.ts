@@ -29,11 +29,13 @@ export class SimFaults {
   start(untilMs: number): void {
     this.world.onLeader = (leader) => {
       if (this.world.nowMs >= untilMs) return;
+      this.askTheOld(leader);
       if (this.world.isDuel) this.duel(leader);
       else if (this.isHarassing) this.harass(leader);
     };
     this.world.onVote = (voter) => {
-      if (this.isHarassing && this.world.nowMs < untilMs && this.random.chance(0.2)) this.blink(voter);
+      if ((this.isHarassing || this.world.isDuel) && this.world.nowMs < untilMs && this.random.chance(0.15))
+        this.blink(voter);
     };
     this.repeat(untilMs, 5, 40, () => this.useIt());
     if (this.world.isDuel) return;
@@ -62,6 +64,18 @@ export class SimFaults {
       if (member.propose(Uint8Array.of(this.proposed & 255, this.proposed >> 8))) this.world.counts.proposals += 1;
     } else {
       member.read(this.random.chance(0.5) ? 'lease' : 'linearizable');
+    }
+  }
+
+  /** While a new leader takes writes, one that does not know yet that it was replaced is asked for reads. */
+  private askTheOld(leader: SimMember): void {
+    for (const delayMs of [5, 10, 20, 30, 45, 60, 80]) {
+      this.world.after(delayMs, () => {
+        if (leader.isUp) leader.propose(Uint8Array.of(delayMs, 5));
+        for (const other of this.world.live()) {
+          if (other !== leader && other.core.status().role === 'leader') other.read('lease');
+        }
+      });
     }
   }
 
@@ -137,7 +151,8 @@ export class SimFaults {
   private cut(): void {
     const ids = [...this.world.members.keys()];
     const kind = this.random.int(4);
-    const pivot = ids[this.random.int(ids.length)] as MemberId;
+    const leader = this.random.chance(0.5) ? this.world.leader()?.id : undefined;
+    const pivot = leader ?? (ids[this.random.int(ids.length)] as MemberId);
     const sides = new Map(ids.map((id) => [id, this.random.chance(0.5)]));
     this.world.cuts.clear();
     for (const a of ids) {
@@ -179,6 +194,8 @@ export class SimFaults {
     if (to === undefined || leader === undefined) return;
     leader.core.transferLeadership(to, leader.nowMs);
     leader.pump();
+    // It asks for its own replacement and then hears nothing of it.
+    if (this.random.chance(0.5)) this.world.after(this.random.float() * 20, () => this.isolate(leader.id));
   }
 
   private change(): void {

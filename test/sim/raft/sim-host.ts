@@ -19,7 +19,7 @@ export interface SimHost {
   readonly faults: DriverFaults;
   readonly rules: Partial<SafetyRules>;
   readonly checks: SimChecks;
-  readonly counts: { reads: number };
+  readonly counts: { reads: number; leaseReads: number };
   readonly nowMs: number;
   after(delayMs: number, run: () => void): void;
   diskDelayMs(): number;

@@ -96,8 +96,11 @@ export class SimMember {
 
   read(mode: ReadMode): void {
     const mustSee = this.world.checks.committedTo;
-    this.reads.set(this.core.readIndex(mode, this.nowMs), { mustSee, mode });
+    const id = this.core.readIndex(mode, this.nowMs);
+    this.reads.set(id, { mustSee, mode });
+    const before = this.world.counts.reads;
     this.pump();
+    if (mode === 'lease' && this.world.counts.reads > before) this.world.counts.leaseReads += 1;
   }
 
   snapshot(keep: number): void {

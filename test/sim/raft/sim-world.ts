@@ -36,7 +36,16 @@ export class SimWorld implements SimHost {
   readonly faults: DriverFaults;
   readonly rules: Partial<SafetyRules>;
   readonly members = new Map<MemberId, SimMember>();
-  readonly counts = { events: 0, messages: 0, reads: 0, elections: 0, configs: 0, snapshots: 0, proposals: 0 };
+  readonly counts = {
+    events: 0,
+    messages: 0,
+    reads: 0,
+    leaseReads: 0,
+    elections: 0,
+    configs: 0,
+    snapshots: 0,
+    proposals: 0,
+  };
   /** One-way cuts, `from>to`. */
   readonly cuts = new Set<string>();
   /** The last configuration that was committed. */
@@ -68,8 +77,9 @@ export class SimWorld implements SimHost {
     this.isDuel = shape.chance(0.3);
     this.loss = this.isDuel || shape.chance(0.3) ? 0 : shape.float() * 0.15;
     this.repeats = shape.float() * 0.1;
-    this.delayMsMax = 2 + shape.float() * (this.isDuel ? 5 : 40);
-    this.diskMsMax = 0.5 + shape.float() * (this.isDuel ? 5 : 30);
+    const isFast = this.isDuel || shape.chance(0.5);
+    this.delayMsMax = 2 + shape.float() * (isFast ? 5 : 40);
+    this.diskMsMax = 0.5 + shape.float() * (isFast ? 5 : 30);
     this.options = {
       ...RAFT_DEFAULTS,
       electionTimeoutMs: 150,

@@ -9,7 +9,16 @@ const SEED_TIMEOUT_MS = 2_000;
 describe('raft simulation', () => {
   it(`${SEEDS} groups from seed ${FIRST} on keep every safety property, and recover when faults end`, function () {
     this.timeout(30_000 + SEEDS * SEED_TIMEOUT_MS);
-    const total = { events: 0, messages: 0, reads: 0, elections: 0, configs: 0, snapshots: 0, proposals: 0 };
+    const total = {
+      events: 0,
+      messages: 0,
+      reads: 0,
+      leaseReads: 0,
+      elections: 0,
+      configs: 0,
+      snapshots: 0,
+      proposals: 0,
+    };
     for (let seed = FIRST; seed < FIRST + SEEDS; seed += 1) {
       const counts = replayable(seed);
       for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += counts[key];
