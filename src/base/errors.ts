@@ -59,6 +59,16 @@ export class RpcError extends Error {
     return new RpcError(REASONS[reason].code, message, { ...options, reason });
   }
 
+  /** The same error for a call that may have been executed all the same: an earlier attempt, or its handler has begun. */
+  asMaybeExecuted(): RpcError {
+    if (this.maybeExecuted) return this;
+    const { reason, details, retryable, retryAfterMs } = this;
+    return new RpcError(this.code, this.message, {
+      ...{ reason, details, retryable, maybeExecuted: true, cause: this },
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+  }
+
   /** Any thrown value as an `RpcError`; one that is already is returned as it is. */
   static from(error: unknown): RpcError {
     if (error instanceof RpcError) return error;

@@ -153,13 +153,7 @@ export class CallAttempts {
   }
 
   private giveUp(error: RpcError): void {
-    if (!this.maybeExecuted || error.maybeExecuted) {
-      this.owner.giveUp(error);
-      return;
-    }
-    const { code, message, reason, details, retryable, retryAfterMs } = error;
-    const options = { reason, details, retryable, maybeExecuted: true, cause: error };
-    this.owner.giveUp(new RpcError(code, message, retryAfterMs === undefined ? options : { ...options, retryAfterMs }));
+    this.owner.giveUp(this.maybeExecuted ? error.asMaybeExecuted() : error);
   }
 }
 

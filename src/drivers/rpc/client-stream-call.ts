@@ -94,7 +94,8 @@ export class ClientStreamCall implements PendingCall, StreamHandler, FrameSink {
       await this.writer.pump(messages);
       if (!this.ended) this.endSide();
     } catch (error) {
-      this.end(RpcError.from(error));
+      // The head has been sent: the handler begins without waiting for the first message.
+      this.end(RpcError.from(error).asMaybeExecuted());
     }
   }
 

@@ -1,4 +1,4 @@
-import { RpcError } from '../../base/index.js';
+import type { RpcError } from '../../base/index.js';
 import type { Clock, Random, Timer } from '../../ports/index.js';
 import { backoffMs, type CallOptions, type MethodRef, type RetryBudget } from '../../rpc/index.js';
 import type { RetryOptions } from './channel-options.js';
@@ -75,7 +75,7 @@ export class RetriedCall implements Settle {
     this.maybeExecuted ||= error.maybeExecuted;
     const pauseMs = this.pauseMs(error);
     if (pauseMs === undefined) {
-      this.request.settle.reject(this.maybeExecuted ? executed(error) : error);
+      this.request.settle.reject(this.maybeExecuted ? error.asMaybeExecuted() : error);
       this.host.onEnd();
       return;
     }
@@ -108,17 +108,4 @@ export class RetriedCall implements Settle {
     if (clock.nowMs() + pauseMs >= deadlineMs || !budget.withdraw()) return undefined;
     return pauseMs;
   }
-}
-
-/** The same error for a call that an earlier attempt may have executed. */
-function executed(error: RpcError): RpcError {
-  if (error.maybeExecuted) return error;
-  return new RpcError(error.code, error.message, {
-    reason: error.reason,
-    details: error.details,
-    retryable: error.retryable,
-    maybeExecuted: true,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
-    cause: error,
-  });
 }

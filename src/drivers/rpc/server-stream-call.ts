@@ -55,7 +55,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
   onData(data: Buffer, fin: boolean): void {
     const fault: FrameFault | undefined = this.reader.push(data, fin);
     if (fault !== undefined) {
-      this.answerError(
+      this.refuseInput(
         fault === 'tooLong'
           ? RpcError.of(
               'MESSAGE_TOO_LARGE',
@@ -91,7 +91,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
         this.open(flags, callId, bytes, start, end);
       } else if (type === FRAME.MESSAGE) this.onMessage(this.call, flags, bytes, start, end);
     } catch (error) {
-      this.answerError(RpcError.from(error));
+      this.refuseInput(RpcError.from(error));
     }
     return !this.answered;
   }
@@ -268,6 +268,11 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     this.stream.stop(CLOSE_CODES.NONE);
     this.stream.setHandler(SILENT_STREAM_HANDLER);
     this.writer?.close();
+  }
+
+  /** Something is wrong with what came; the handler may have begun with what came before. */
+  private refuseInput(error: RpcError): void {
+    this.answerError(this.started ? error.asMaybeExecuted() : error);
   }
 
   private refuse(why: string): void {

@@ -252,7 +252,7 @@ onBothTransports('streaming calls', (world) => {
     expect((await errorOf(collect(client.checked('text')))).reason).to.equal('OUTPUT_INVALID');
     expect(await world().run(client.checkedSum([1, 2]))).to.equal(3);
     const later = await errorOf(client.checkedSum([1, 'two' as unknown as number]));
-    expect(later.reason).to.equal('INPUT_INVALID');
+    expect(later, 'its handler has begun').to.include({ reason: 'INPUT_INVALID', maybeExecuted: true });
   });
 
   it('do nothing until the first message is asked for', async () => {
@@ -381,7 +381,8 @@ onBothTransports('streaming calls', (world) => {
 
   it('fail with the first message that has no encoding', async () => {
     const { client, channel } = setUp();
-    expect((await errorOf(client.sum([1, Symbol('s') as unknown as number]))).reason).to.equal('INPUT_INVALID');
+    const second = await errorOf(client.sum([1, Symbol('s') as unknown as number]));
+    expect(second, 'its handler may have begun').to.include({ reason: 'INPUT_INVALID', maybeExecuted: true });
     expect((await errorOf(collect(client.count(Symbol('s') as never)))).reason).to.equal('INPUT_INVALID');
     await idle(channel);
   });
@@ -418,7 +419,7 @@ onBothTransports('streaming calls', (world) => {
     const reply = await errorOf(collect(client.count({ to: 1, sizeBytes: 5_000_000 })));
     expect(reply).to.include({ reason: 'MESSAGE_TOO_LARGE', maybeExecuted: true });
     const request = await errorOf(client.upload([Buffer.alloc(5_000_000)]));
-    expect(request.reason).to.equal('MESSAGE_TOO_LARGE');
+    expect(request, 'its handler may have begun').to.include({ reason: 'MESSAGE_TOO_LARGE', maybeExecuted: true });
     await idle(channel);
   });
 

@@ -54,6 +54,15 @@ describe('base: RpcError', () => {
     expect(error).to.deep.include({ retryable: false, maybeExecuted: false, retryAfterMs: 20, details: { queue: 3 } });
   });
 
+  it('stays the same but for maybeExecuted when the call may have been executed all the same', () => {
+    const error = RpcError.of('NOT_CONNECTED', 'away', { details: 7, retryAfterMs: 20 });
+    const { code, reason, retryable } = error;
+    const executed = error.asMaybeExecuted();
+    const same = { code, reason, retryable, message: 'away', details: 7, retryAfterMs: 20 };
+    expect(executed).to.include({ ...same, maybeExecuted: true, cause: error });
+    expect(executed.asMaybeExecuted()).to.equal(executed);
+  });
+
   it('is of reason APPLICATION when made by a handler with a code only', () => {
     const error = new RpcError('NOT_FOUND', 'no such user');
     expect(error).to.include({ code: 'NOT_FOUND', reason: 'APPLICATION', retryable: false, maybeExecuted: true });
