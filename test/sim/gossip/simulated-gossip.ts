@@ -2,6 +2,7 @@ import { type NodeId, nodeId, Prng, type SocketAddress } from '../../../src/base
 import {
   type Alive,
   type Datagram,
+  DatagramSealer,
   decodeDatagram,
   type Exchange,
   encodeDatagram,
@@ -15,6 +16,7 @@ import {
   type GossipProfile,
   gossipOptions,
   IdTable,
+  Keyring,
   type OutgoingDatagram,
   type Tags,
 } from '../../../src/gossip/index.js';
@@ -34,6 +36,8 @@ export interface SimulatedGossipOptions {
   readonly latencyMs?: readonly [min: number, max: number];
   /** Datagrams go through the codec. Default: up to 100 nodes. */
   readonly encoded?: boolean;
+  /** ... and are sealed. Default false. */
+  readonly sealed?: boolean;
   /** Nodes know each other from the start. Default true. */
   readonly acquainted?: boolean;
   readonly mutant?: Mutant;
@@ -69,6 +73,8 @@ export class SimulatedGossip {
   lossRate: number;
   /** Called for each event of a member, as it happens. */
   onEvent: ((by: SimulatedNode, event: GossipEvent) => void) | undefined;
+  /** Sees every sealed datagram on its way. */
+  onWire: ((sealed: Uint8Array, from: SimulatedNode, to: SimulatedNode) => void) | undefined;
   /** Refuses a datagram from one node to another (one-way cuts). */
   isCut: ((from: SimulatedNode, to: SimulatedNode) => boolean) | undefined;
   nowMs = 0;
@@ -77,6 +83,7 @@ export class SimulatedGossip {
   private readonly byPort = new Map<number, SimulatedNode>();
   private readonly byId = new Map<NodeId, SimulatedNode>();
   private readonly ids = new IdTable();
+  private readonly sealers = new Map<NodeId, DatagramSealer>();
   private readonly setup: SimulatedGossipOptions;
   private readonly highest = new Map<NodeId, number>();
   private readonly seen = new Map<string, number>();
@@ -193,9 +200,26 @@ export class SimulatedGossip {
     });
   }
 
-  /** A datagram from outside the cluster, as a core gets it. */
-  inject(to: SimulatedNode, datagram: Datagram, from: SocketAddress): void {
-    this.receive(to, datagram, from);
+  /** Bytes arrive at a node's socket, from whomever. */
+  injectBytes(to: SimulatedNode, sealed: Uint8Array, from: SocketAddress): void {
+    const payload = this.sealerOf(to).open(sealed, this.wallMs);
+    if (typeof payload === 'string') return;
+    const datagram = decodeDatagram(payload);
+    if (typeof datagram !== 'string') this.receive(to, datagram, from);
+  }
+
+  sealerOf(node: SimulatedNode): DatagramSealer {
+    let sealer = this.sealers.get(node.id);
+    if (sealer === undefined) {
+      const keyring = new Keyring('simulated', [new Prng('key').bytes(32)]);
+      sealer = new DatagramSealer({ keyring, self: node.id, session: this.random.fork(node.id).bytes(16) });
+      this.sealers.set(node.id, sealer);
+    }
+    return sealer;
+  }
+
+  private get wallMs(): number {
+    return WALL_START_MS + this.nowMs;
   }
 
   countOf(type: GossipEvent['type'], about?: NodeId): number {
@@ -275,8 +299,15 @@ export class SimulatedGossip {
       this.traffic.lost += 1;
       return;
     }
-    const datagram = this.encode({ sender: node.id, messages });
     const from = node.address;
+    if (this.setup.sealed === true) {
+      const sealed = this.sealerOf(node).seal(out.receiver, encodeDatagram(node.id, messages), this.wallMs);
+      if (sealed.length !== out.sizeBytes) throw new Error(`${out.sizeBytes} bytes foretold, ${sealed.length} sealed`);
+      this.onWire?.(sealed, node, to);
+      this.at(this.delayMs(), () => this.injectBytes(to, sealed, from));
+      return;
+    }
+    const datagram = this.encode({ sender: node.id, messages });
     this.at(this.delayMs(), () => {
       if (!this.canReach(node, to)) return;
       if (to.state === 'up') this.receive(to, datagram, from);
@@ -380,3 +411,4 @@ export function subjectOf(event: GossipEvent): NodeId | undefined {
 
 const HOST = '10.0.0.1';
 const INBOX_MAX = 256;
+const WALL_START_MS = Date.UTC(2026, 0, 1);
