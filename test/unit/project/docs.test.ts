@@ -6,7 +6,15 @@ import { filesBelow } from './tracked-files.js';
 
 const BOOK = 'book/src';
 const chapters = filesBelow(join(PROJECT_ROOT, BOOK)).filter((path) => path.endsWith('.md'));
-const pages = [...chapters, 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'certs/README.md'];
+const pages = [
+  ...chapters,
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'certs/README.md',
+  'examples/README.md',
+  'examples/cluster/README.md',
+];
 const scripts = Object.keys(JSON.parse(readProjectFile('package.json')).scripts);
 
 /** All matches of `pattern` in the given pages, as the page and the first group. */
