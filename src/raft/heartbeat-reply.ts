@@ -10,7 +10,7 @@ export function onHeartbeatReply(
   node: RaftNode,
   leadership: Leadership,
   from: MemberId,
-  { round }: HeartbeatReply,
+  { round, isBehind }: HeartbeatReply,
 ): void {
   const progress = leadership.peers.get(from);
   if (progress === undefined) return;
@@ -19,6 +19,7 @@ export function onHeartbeatReply(
     return;
   }
   progress.activeMs = node.nowMs;
+  if (isBehind && progress.state === 'replicate') progress.becomeProbe();
   progress.answered(round, node.log.lastIndex);
   confirmRounds(node, leadership);
 }

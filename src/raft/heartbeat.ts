@@ -3,7 +3,6 @@ import { minIndex } from './ids.js';
 import type { Leadership } from './leadership.js';
 import type { Heartbeat } from './message.js';
 import type { RaftNode } from './node.js';
-import { violation } from './transitions.js';
 
 /** Begins a round: every other member, learners included, hears of the leader. */
 export function broadcastHeartbeat(node: RaftNode, leadership: Leadership): void {
@@ -17,11 +16,12 @@ export function broadcastHeartbeat(node: RaftNode, leadership: Leadership): void
   }
 }
 
-export function onHeartbeat(node: RaftNode, from: MemberId, message: Heartbeat): void {
-  if (message.commit > node.log.lastIndex) {
-    violation(node, from, `commit index ${message.commit} is beyond the end of the log`);
-    return;
-  }
-  node.log.commitTo(message.commit);
-  node.outbox.now({ type: 'heartbeatReply', to: from, term: node.term, round: message.round });
+/**
+ * The leader's commit index is no further than what this member acknowledged. If the log ends before that, it lost
+ * something: the leader is told, and looks for the end.
+ */
+export function onHeartbeat(node: RaftNode, from: MemberId, { commit, round }: Heartbeat): void {
+  const isBehind = commit > node.log.lastIndex;
+  if (!isBehind) node.log.commitTo(commit);
+  node.outbox.now({ type: 'heartbeatReply', to: from, term: node.term, round, isBehind });
 }

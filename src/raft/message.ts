@@ -74,6 +74,8 @@ export interface Heartbeat extends Addressed {
 export interface HeartbeatReply extends Addressed {
   readonly type: 'heartbeatReply';
   readonly round: number;
+  /** The log ends before the heartbeat's commit index: something that was acknowledged got lost. */
+  readonly isBehind: boolean;
 }
 
 /**

@@ -103,6 +103,7 @@ export class ScenarioCluster {
       const node = this.node(id);
       if (verb === 'sync') node.sync(this.nowMs, count === undefined ? undefined : Number(count));
       else node.isDiskManual = verb === 'manual';
+      node.isDiskMemory = verb === 'memory';
       if (verb === 'auto') node.sync(this.nowMs);
     },
     crash: ([id]) => {

@@ -66,7 +66,7 @@ function detailOf(message: RaftMessage): string {
     case 'heartbeat':
       return ` commit=${message.commit} round=${message.round}`;
     case 'heartbeatReply':
-      return ` round=${message.round}`;
+      return ` round=${message.round}${message.isBehind ? ' behind' : ''}`;
     case 'installSnapshot':
       return ` ${message.meta.index}/${message.meta.term}`;
     case 'readIndexRequest':

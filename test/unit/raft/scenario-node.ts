@@ -18,6 +18,8 @@ export class ScenarioNode {
   core: RaftCore;
   /** Writes wait for `sync` when set. */
   isDiskManual = false;
+  /** Writes count as durable and are not: what `memFirst` risks. */
+  isDiskMemory = false;
   /** Texts of the applied commands. */
   applied: string[] = [];
   private readonly options: Partial<RaftOptions>;
@@ -80,7 +82,7 @@ export class ScenarioNode {
   /** Finishes the oldest `count` writes. */
   sync(nowMs: number, count = Number.POSITIVE_INFINITY): void {
     const done = this.writes.splice(0, count);
-    for (const write of done) this.store(write);
+    if (!this.isDiskMemory) for (const write of done) this.store(write);
     const last = done.at(-1);
     if (last === undefined) return;
     this.durableSequence = last.sequence;
