@@ -41,6 +41,8 @@ export const LIMITS = {
   streamBufferLowWaterBytes: 256 * KiB,
   /** Unsent bytes of one connection after which it is closed as one whose peer has stopped reading. */
   connectionBufferBytesMax: 128 * MiB,
+  /** Frames of call streams that have arrived in part, on one connection; a call that would exceed it gets `OVERLOADED`. */
+  reassemblyBytesMax: 128 * MiB,
   /** Longest key of the metadata store in UTF-8 bytes. */
   kvKeyBytesMax: 4 * KiB,
   /** Longest value of the metadata store. */
@@ -89,6 +91,7 @@ export function checkLimits(limits: { readonly [K in keyof Limits]: number }): v
     [limits.helloBytesMax <= limits.laneFrameBytesMax, 'helloBytesMax <= laneFrameBytesMax'],
     [limits.headersBytesMax < limits.laneFrameBytesMax, 'headersBytesMax < laneFrameBytesMax'],
     [limits.messageBytesMax < limits.connectionBufferBytesMax, 'messageBytesMax < connectionBufferBytesMax'],
+    [limits.messageBytesMax < limits.reassemblyBytesMax, 'messageBytesMax < reassemblyBytesMax'],
     [limits.streamBufferLowWaterBytes < limits.streamBufferHighWaterBytes, 'low water < high water'],
     [limits.initialDatagramBytesMin <= limits.datagramBytesWan, 'initialDatagramBytesMin <= datagramBytesWan'],
     [limits.outstandingCallsMax <= 65_536, 'outstandingCallsMax <= 65,536 (16-bit slots)'],

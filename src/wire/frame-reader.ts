@@ -7,7 +7,27 @@ export interface FrameSink {
   onFrame(type: number, flags: number, callId: number, bytes: Buffer, bodyStart: number, bodyEnd: number): boolean;
 }
 
-export type FrameFault = 'tooLong' | 'tooShort' | 'truncated';
+export type FrameFault = 'tooLong' | 'tooShort' | 'truncated' | 'overBudget';
+
+/** Bytes that several readers together may hold of frames that have not arrived whole. */
+export class ReassemblyBudget {
+  private leftBytes: number;
+
+  constructor(bytesMax: number) {
+    this.leftBytes = bytesMax;
+  }
+
+  /** False, and nothing is taken, when not so many are left. */
+  take(bytes: number): boolean {
+    if (bytes > this.leftBytes) return false;
+    this.leftBytes -= bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.leftBytes += bytes;
+  }
+}
 
 /**
  * Cuts a stream's bytes into frames. Whole frames are handed on in place; only a frame split over two deliveries is
@@ -19,10 +39,23 @@ export class FrameReader {
   private lengthMax: number;
   private partial: Buffer | undefined;
   private partialBytes = 0;
+  private readonly budget: ReassemblyBudget | undefined;
 
-  constructor(sink: FrameSink, lengthMax: number) {
+  /** @param budget what a split frame's buffer is taken from; who gives one calls {@link release} at the end */
+  constructor(sink: FrameSink, lengthMax: number, budget?: ReassemblyBudget) {
     this.sink = sink;
     this.lengthMax = lengthMax;
+    this.budget = budget;
+  }
+
+  /** Nothing more will be pushed: forgets a frame that has not arrived whole. */
+  release(): void {
+    const { partial } = this;
+    if (partial === undefined) return;
+    this.partial = undefined;
+    this.partialBytes = 0;
+    this.budget?.give(partial.length);
+    spare.give(partial);
   }
 
   /** Changes the bound on `length` for the frames to come. */
@@ -54,7 +87,7 @@ export class FrameReader {
       if (!this.emit(data, at, next)) return undefined;
       at = next;
     }
-    if (at < end) this.keep(data, at);
+    if (at < end && !this.append(data, at, end)) return 'overBudget';
     return fin && this.partialBytes > 0 ? 'truncated' : undefined;
   }
 
@@ -74,7 +107,7 @@ export class FrameReader {
     let at = 0;
     if (this.partialBytes < LENGTH_FIELD_BYTES) {
       at = Math.min(LENGTH_FIELD_BYTES - this.partialBytes, data.length);
-      this.append(data, 0, at);
+      if (!this.append(data, 0, at)) return 'overBudget';
       if (this.partialBytes < LENGTH_FIELD_BYTES) return at;
     }
     const partial = this.partial as Buffer;
@@ -83,26 +116,26 @@ export class FrameReader {
     if (length < FRAME_HEADER_BYTES - LENGTH_FIELD_BYTES) return 'tooShort';
     const total = LENGTH_FIELD_BYTES + length;
     const take = Math.min(total - this.partialBytes, data.length - at);
-    this.append(data, at, at + take, total);
+    if (!this.append(data, at, at + take, total)) return 'overBudget';
     at += take;
     if (this.partialBytes < total) return at;
     const whole = this.partial as Buffer;
     this.partial = undefined;
     this.partialBytes = 0;
+    this.budget?.give(whole.length);
     const goesOn = this.emit(whole, 0, total);
     spare.give(whole);
     return goesOn ? at : -1;
   }
 
-  private keep(data: Buffer, at: number): void {
-    this.append(data, at, data.length);
-  }
-
-  private append(data: Buffer, from: number, to: number, sizeHint = 0): void {
+  /** False when the budget does not allow for it. */
+  private append(data: Buffer, from: number, to: number, sizeHint = 0): boolean {
     const needed = this.partialBytes + to - from;
     let partial = this.partial;
     if (partial === undefined || partial.length < needed) {
-      const grown = blockFor(needed, partial?.length ?? 0, sizeHint);
+      const presentBytes = partial?.length ?? 0;
+      const grown = blockFor(needed, presentBytes, sizeHint);
+      if (this.budget?.take(grown.length - presentBytes) === false) return false;
       if (partial !== undefined) {
         partial.copy(grown, 0, 0, this.partialBytes);
         spare.give(partial);
@@ -112,6 +145,7 @@ export class FrameReader {
     }
     data.copy(partial, this.partialBytes, from, to);
     this.partialBytes = needed;
+    return true;
   }
 }
 

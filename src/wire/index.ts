@@ -16,7 +16,7 @@ export {
   writeEmptyFrame,
   writePreamble,
 } from './frame.js';
-export { type FrameFault, FrameReader, type FrameSink } from './frame-reader.js';
+export { type FrameFault, FrameReader, type FrameSink, ReassemblyBudget } from './frame-reader.js';
 export { readHeaders, writeHeaders } from './headers.js';
 export {
   ALPN,

@@ -15,6 +15,7 @@ import {
   type FrameFault,
   type Hello,
   parseHello,
+  ReassemblyBudget,
   STREAM_KIND,
   writeEmptyFrame,
 } from '../../wire/index.js';
@@ -29,6 +30,7 @@ import { UnaryCalls } from './unary-calls.js';
 export class ServerConnection implements ConnectionHandler, LaneFrames, CallHost {
   readonly server: ServerHost;
   readonly connection: Connection;
+  readonly reassembly = new ReassemblyBudget(LIMITS.reassemblyBytesMax);
   hello: Hello | undefined;
   private readonly calls = new Map<number, StoppableCall>();
   private readonly unary = new UnaryCalls(this);

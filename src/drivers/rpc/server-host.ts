@@ -1,6 +1,6 @@
 import type { RpcError } from '../../base/index.js';
 import type { Clock, Connection, Logger, Stream } from '../../ports/index.js';
-import type { Hello } from '../../wire/index.js';
+import type { Hello, ReassemblyBudget } from '../../wire/index.js';
 import type { MethodTable, ServedMethod } from './method-table.js';
 import type { CompressionPolicy } from './payload.js';
 import type { ServerLane } from './server-lane.js';
@@ -43,6 +43,8 @@ export interface CallHost {
   readonly closed: boolean;
   /** Calls of this connection whose handler has not finished. */
   readonly inProgress: number;
+  /** What the connection's call streams may hold of frames that have not arrived whole. */
+  readonly reassembly: ReassemblyBudget;
   /** Why a call must not start; `undefined` when it may. Counts refusals. */
   refusal(served: ServedMethod | undefined, name: string | undefined): RpcError | undefined;
   /** A call has started; every `begun` is followed by one `ended`. @throws RpcError `PEER_VIOLATION` */

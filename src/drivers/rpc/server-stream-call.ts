@@ -46,7 +46,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     this.stream = stream;
     const { clock, limits } = owner.server;
     stream.setClass(TRAFFIC_CLASSES[classNumber] ?? 'data');
-    this.reader = new FrameReader(this, LIMITS.laneFrameBytesMax);
+    this.reader = new FrameReader(this, LIMITS.laneFrameBytesMax, owner.reassembly);
     this.headTimer = clock.setTimer(limits.helloTimeoutMs, () => this.refuse('no head came in time'), { unref: true });
   }
 
@@ -55,14 +55,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
   onData(data: Buffer, fin: boolean): void {
     const fault: FrameFault | undefined = this.reader.push(data, fin);
     if (fault !== undefined) {
-      this.refuseInput(
-        fault === 'tooLong'
-          ? RpcError.of(
-              'MESSAGE_TOO_LARGE',
-              `a message is longer than ${this.owner.server.limits.messageBytesMax} bytes`,
-            )
-          : RpcError.of('MESSAGE_UNDECODABLE', `the call’s stream is ${fault}`),
-      );
+      this.refuseInput(this.faultError(fault));
       return;
     }
     if (fin) this.onInputsEnd();
@@ -115,6 +108,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
       this.answered = true;
       this.stream.stop(CLOSE_CODES.CANCELLED);
       this.stream.reset(CLOSE_CODES.CANCELLED);
+      this.reader.release();
       this.writer?.close();
     }
   }
@@ -267,7 +261,24 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     // Whatever the client still sends is not read.
     this.stream.stop(CLOSE_CODES.NONE);
     this.stream.setHandler(SILENT_STREAM_HANDLER);
+    this.reader.release();
     this.writer?.close();
+  }
+
+  private faultError(fault: FrameFault): RpcError {
+    const { limits } = this.owner.server;
+    switch (fault) {
+      case 'tooLong':
+        return RpcError.of('MESSAGE_TOO_LARGE', `a message is longer than ${limits.messageBytesMax} bytes`);
+      case 'overBudget':
+        return RpcError.of(
+          'OVERLOADED',
+          `messages that have arrived in part take more than ${LIMITS.reassemblyBytesMax} bytes on this connection`,
+          { retryAfterMs: limits.retryAfterMs },
+        );
+      default:
+        return RpcError.of('MESSAGE_UNDECODABLE', `the call’s stream is ${fault}`);
+    }
   }
 
   /** Something is wrong with what came; the handler may have begun with what came before. */

@@ -406,6 +406,35 @@ describe('a server in virtual time', () => {
     expect(LIMITS.connectionBufferBytesMax).to.be.above(0);
   });
 
+  it('refuses calls whose parts would together take more memory than a connection may, until others have ended', async () => {
+    const client = await RawClient.greet(world);
+    const long = frame(FRAME.MESSAGE, 0, 1, message(Buffer.alloc(3_900_000)));
+    const almost = long.subarray(0, -10);
+    const streams: RawStream[] = [];
+    for (let id = 1; id <= 40; id++) {
+      const stream = client.open();
+      streams.push(stream);
+      client.send(stream, open('target.echo', id), almost);
+      await world.until('the call to be held or refused', () => stream.stream.out.length === 0 || stream.sizeBytes > 0);
+    }
+    const isRefused = (stream: RawStream): boolean => stream.sizeBytes > 0;
+    await world.until('refusals', () => world.rpc.inFlight + streams.filter(isRefused).length === 40);
+    expect(world.rpc.inFlight * almost.length).to.be.within(LIMITS.reassemblyBytesMax / 2, LIMITS.reassemblyBytesMax);
+    for (const stream of streams.filter(isRefused)) {
+      const [answer] = framesOf(stream.data);
+      const error = readErrorBody(answer?.body ?? Buffer.alloc(0), 0, answer?.body.length ?? 0);
+      expect(error).to.include({ reason: 'OVERLOADED', maybeExecuted: false, retryAfterMs: 100 });
+    }
+    const [first, second] = streams as [RawStream, RawStream];
+    client.send(first, long.subarray(-10));
+    second.stream.reset(1);
+    await world.until('a reply', () => first.sizeBytes > 3_900_000);
+    const next = client.open();
+    client.send(next, open('target.echo', 77), long);
+    await world.until('the next reply', () => next.sizeBytes > 3_900_000);
+    expect(client.closed).to.equal(undefined);
+  });
+
   it('stops producing for a stream that is not read', async () => {
     const client = await RawClient.greet(world);
     const stream = client.open();

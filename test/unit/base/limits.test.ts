@@ -18,6 +18,7 @@ describe('base: limits', () => {
       [{ messageBytesDefault: LIMITS.messageBytesMax + 1 }, /messageBytesDefault <= messageBytesMax/],
       [{ helloBytesMax: LIMITS.laneFrameBytesMax + 1 }, /helloBytesMax <= laneFrameBytesMax/],
       [{ headersBytesMax: LIMITS.laneFrameBytesMax }, /headersBytesMax < laneFrameBytesMax/],
+      [{ reassemblyBytesMax: LIMITS.messageBytesMax }, /messageBytesMax < reassemblyBytesMax/],
       [{ connectionBufferBytesMax: LIMITS.messageBytesMax }, /messageBytesMax < connectionBufferBytesMax/],
       [{ streamBufferLowWaterBytes: LIMITS.streamBufferHighWaterBytes }, /low water < high water/],
       [{ datagramBytesWan: 1_100 }, /initialDatagramBytesMin <= datagramBytesWan/],

@@ -1,7 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { SendBuffer } from '../../../src/base/index.js';
-import { abandonFrame, beginFrame, endFrame, FrameReader, writeEmptyFrame } from '../../../src/wire/index.js';
+import {
+  abandonFrame,
+  beginFrame,
+  endFrame,
+  FrameReader,
+  ReassemblyBudget,
+  writeEmptyFrame,
+} from '../../../src/wire/index.js';
 
 interface Frame {
   readonly type: number;
@@ -152,6 +159,28 @@ describe('FrameReader', () => {
     expect(reader.pendingBytes).to.equal(10);
     const kept = (reader as unknown as { partial: Buffer }).partial.length;
     expect(kept).to.be.below(4_096);
+  });
+
+  it('takes the memory of a split frame from a budget and gives all of it back', () => {
+    const body = Buffer.alloc(100_000, 7);
+    const out = new SendBuffer(64);
+    const mark = beginFrame(out, 0x10, 0, 1);
+    out.append(body);
+    endFrame(out, mark);
+    const bytes = Buffer.from(out.view(out.length));
+    const budget = new ReassemblyBudget(bytes.length);
+    const sink = { onFrame: () => true };
+    const first = new FrameReader(sink, bytes.length, budget);
+    const second = new FrameReader(sink, bytes.length, budget);
+    for (let round = 0; round < 3; round++) {
+      expect(first.push(bytes.subarray(0, 60_000), false)).to.equal(undefined);
+      expect(second.push(bytes.subarray(0, 60_000), false)).to.equal('overBudget');
+      second.release();
+      if (round === 1) first.release();
+      else expect(first.push(bytes.subarray(60_000), false)).to.equal(undefined);
+    }
+    expect(budget.take(bytes.length)).to.equal(true);
+    expect(budget.take(1)).to.equal(false);
   });
 
   it('never throws and never gives a frame beyond its bound, whatever comes', () => {
