@@ -120,10 +120,7 @@ export class Registration {
         this.counters.failures += 1;
         // Trying again may help (a certificate can be replaced), but whoever waits for the start wants to know.
         if (REFUSALS.has(this.lastError.reason)) this.firstTime.reject(this.lastError);
-        // Once, when all have been asked: a wrong address must not look like a slow start.
-        const level = attempt === directors.length - 1 ? 'warn' : 'debug';
-        const fields = { director: formatAddress(address), error: this.lastError.message };
-        logger[level](fields, 'not registered, trying again');
+        if (this.counters.registrations === before) this.notRegistered(address, attempt);
       }
       if (this.counters.registrations > before && !this.ended.signal.aborted) {
         logger.warn({ director: formatAddress(address), error: this.lastError?.message }, 'registration lost');
@@ -134,6 +131,14 @@ export class Registration {
       await pause(clock, backoffMs(reconnect, round, random.float()), this.ended.signal);
     }
     this.registered = false;
+  }
+
+  /** Warns once, when all directors have been asked: a wrong address must not look like a slow start. */
+  private notRegistered(address: SocketAddress, attempt: number): void {
+    const { directors, logger } = this.deps;
+    const level = attempt === directors.length - 1 ? 'warn' : 'debug';
+    const fields = { director: formatAddress(address), error: this.lastError?.message };
+    logger[level](fields, 'not registered, trying again');
   }
 
   /** Registers at one director and renews there until that fails. */

@@ -203,6 +203,18 @@ describe('nodes whose directors do not answer', () => {
   }).timeout(60_000);
 });
 
+describe('a worker that loses its director', () => {
+  it('says that it was registered until then', async () => {
+    await using cluster = await startCluster(0);
+    const warnings: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, text?: string) => warnings.push(text ?? '') };
+    await cluster.addWorker({ services: [], logger });
+    await cluster.directors[0]?.close();
+    await until(() => warnings.length > 0);
+    expect(warnings[0]).to.equal('registration lost');
+  });
+});
+
 describe('several directors', () => {
   it('are tried in turn, so that one that is away does not matter', async () => {
     await using cluster = await startCluster(1);
