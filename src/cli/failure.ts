@@ -23,7 +23,7 @@ export function exitCodeOf(error: unknown): number {
   return EXIT_FAILED;
 }
 
-/** An error as one line without a line end: `flotilla: UNAVAILABLE (NO_WORKER): no worker serves a.b`. */
+/** An error as one line without a line end: `flotilla: UNAVAILABLE (NO_WORKER): no worker serves a.b; see ...`. */
 export function errorLine(error: unknown): string {
   return `flotilla: ${oneLine(errorText(error))}`;
 }
@@ -42,7 +42,7 @@ export function errorJson(error: unknown): { readonly error: Readonly<Record<str
 }
 
 function errorText(error: unknown): string {
-  if (error instanceof RpcError) return `${error.code} (${error.reason}): ${error.message}`;
+  if (error instanceof RpcError) return `${error.code} (${error.reason}): ${error.message}${HINTS[error.reason] ?? ''}`;
   if (error instanceof FlotillaError) return `${error.code}: ${error.message}`;
   return error instanceof Error ? messageOf(error) : String(error);
 }
@@ -55,6 +55,11 @@ function oneLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, ' ');
 }
 
+/** What to do at a command line about errors whose texts are for programs too. */
+const HINTS: Readonly<Record<string, string>> = {
+  NO_WORKER: '; see `flotilla members`',
+  UNAUTHENTICATED: '; give the certificates of that cluster with --certs',
+};
 /** How commander says that it has printed what was asked for. */
 const WITHOUT_FAULT: ReadonlySet<string> = new Set(['commander.helpDisplayed', 'commander.version']);
 /** Setup errors that come from what was typed. */

@@ -86,7 +86,7 @@ async function callAll({ client, method, flags, options }: Call, message: unknow
   const results = await client.callAllWorkers(method, message, flags.filter, options);
   if (results.length === 0) {
     const which = flags.filter === undefined ? '' : ` and matches ${flags.filter}`;
-    throw RpcError.of('NO_WORKER', `no worker serves ${method}${which}; see \`flotilla members\``);
+    throw RpcError.of('NO_WORKER', `no worker serves ${method}${which}`);
   }
   if (flags.json) printJson(results.map(resultJson));
   else for (const result of results) printResult(result);

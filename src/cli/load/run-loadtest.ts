@@ -91,7 +91,7 @@ function planOf({ concurrency, duration, rate }: LoadFlags): LoadPlan {
 
 function definitionOf(client: ClusterClient, method: string): MethodRef['definition'] {
   const found = findMethod(client.workers(), method);
-  if (found === undefined) throw RpcError.of('NO_WORKER', `no worker serves ${method}; see \`flotilla members\``);
+  if (found === undefined) throw RpcError.of('NO_WORKER', `no worker serves ${method}`);
   return { kind: found.kind, idempotent: found.idempotent };
 }
 

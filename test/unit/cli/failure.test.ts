@@ -15,8 +15,12 @@ describe('a failed command', () => {
 
   it('says why on one line', () => {
     expect(errorLine(RpcError.of('NO_WORKER', 'no worker\n  serves a.b'))).to.equal(
-      'flotilla: UNAVAILABLE (NO_WORKER): no worker serves a.b',
+      'flotilla: UNAVAILABLE (NO_WORKER): no worker serves a.b; see `flotilla members`',
     );
+    expect(errorLine(RpcError.of('UNAUTHENTICATED', 'unknown authority'))).to.equal(
+      'flotilla: UNAUTHENTICATED (UNAUTHENTICATED): unknown authority; give the certificates of that cluster with --certs',
+    );
+    expect(errorLine(RpcError.of('DEADLINE', 'late'))).to.equal('flotilla: DEADLINE_EXCEEDED (DEADLINE): late');
     expect(errorLine(new FlotillaError('CERT_MISSING', 'run it'))).to.equal('flotilla: CERT_MISSING: run it');
     expect(errorLine(new UsageError('no'))).to.equal('flotilla: no');
     expect(errorLine(undefined)).to.equal('flotilla: undefined');
