@@ -35,7 +35,7 @@ const UNITS = [
     name,
     imports: ['base', 'ports', 'wire'],
     pure: true,
-    packages: { rpc: ['@standard-schema/spec'], gossip: ['tweetnacl'] }[name] ?? [],
+    packages: { rpc: ['@standard-schema/spec'], gossip: ['tweetnacl'], kv: ['sorted-btree'] }[name] ?? [],
     holds: {
       lanes: 'which bytes leave next: priority, quanta, reserve, fairness',
       rpc: 'service definitions, call table, stream state',

@@ -249,13 +249,6 @@ export const RPC_REASONS = {
     'the lease has expired, was revoked or was never granted',
     'grant a lease and put the keys again',
   ),
-  KV_LEASE_EXISTS: row(
-    'ALREADY_EXISTS',
-    false,
-    false,
-    'a lease of that id exists already',
-    'grant without an id: one is chosen',
-  ),
   KV_SESSION_EXPIRED: row(
     'FAILED_PRECONDITION',
     false,

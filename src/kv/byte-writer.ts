@@ -1,0 +1,65 @@
+import { RpcError } from '../base/index.js';
+
+/** Bytes being put together; grows as needed. Whole numbers are LEB128 varints of up to 53 bits. */
+export class ByteWriter {
+  private bytes: Buffer;
+  private end = 0;
+
+  constructor(initialBytes = 256) {
+    this.bytes = Buffer.allocUnsafe(initialBytes);
+  }
+
+  get length(): number {
+    return this.end;
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.bytes[this.end] = value;
+    this.end += 1;
+  }
+
+  /** @throws RpcError `KV_INVALID` unless it is a safe integer, 0 or more */
+  uint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw RpcError.of('KV_INVALID', `${value} is not a whole number from 0 to 2^53`);
+    }
+    this.reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.bytes[this.end] = (rest % 0x80) | 0x80;
+      this.end += 1;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.bytes[this.end] = rest;
+    this.end += 1;
+  }
+
+  data(value: Uint8Array): void {
+    this.uint(value.length);
+    this.reserve(value.length);
+    this.bytes.set(value, this.end);
+    this.end += value.length;
+  }
+
+  text(value: string): void {
+    const size = Buffer.byteLength(value);
+    this.uint(size);
+    this.reserve(size);
+    this.end += this.bytes.write(value, this.end);
+  }
+
+  /** A copy of what was written, after which the writer is empty. */
+  take(): Buffer {
+    const taken = Buffer.from(this.bytes.subarray(0, this.end));
+    this.end = 0;
+    return taken;
+  }
+
+  private reserve(size: number): void {
+    if (this.end + size <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.end + size));
+    this.bytes.copy(grown, 0, 0, this.end);
+    this.bytes = grown;
+  }
+}

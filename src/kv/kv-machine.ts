@@ -1,0 +1,179 @@
+import { LIMITS, RpcError } from '../base/index.js';
+import type { LogIndex, StateMachine } from '../ports/index.js';
+import { checkRequest } from './check-command.js';
+import type { KvRequest, RangeOp } from './command.js';
+import { decodeRequest } from './command-codec.js';
+import { execute, readRange } from './execute.js';
+import { withoutReserved } from './key-range.js';
+import { KvState } from './kv-state.js';
+import { Refusal } from './refusal.js';
+import type { KvAnswer, RangeReply } from './reply.js';
+import { encodeReply } from './reply-codec.js';
+import { type Checksum, decodeSnapshot, encodeSnapshot, hashState } from './snapshot-codec.js';
+import { type KvWatch, WatchHub, type WatchOptions } from './watch.js';
+
+/**
+ * The metadata store as a Raft state machine: an ordered key-value store with one revision that every change raises by
+ * one, with history, transactions, leases, client sessions and watches. Deterministic: equal commands make equal states
+ * and equal replies on every member, whether it applied all of them or began with a snapshot.
+ *
+ * A command sees what the commands before it did, those of its own entry included. Nothing it holds makes `apply`
+ * throw: a refused command gets an error reply and changes nothing.
+ */
+export class KvMachine implements StateMachine {
+  private state = new KvState();
+  private readonly hub: WatchHub;
+  private readonly checksum: Checksum;
+
+  /** @param checksum CRC-32, the same function on all members */
+  constructor(checksum: Checksum) {
+    this.checksum = checksum;
+    this.hub = new WatchHub(this.state.store);
+  }
+
+  /** The revision of the last change; 0 for a new store. */
+  get revision(): number {
+    return this.state.store.revision;
+  }
+
+  /** The oldest revision that can be read. */
+  get compactRevision(): number {
+    return this.state.store.compactRevision;
+  }
+
+  /** Cluster time as the commands brought it; see `ClusterTime`. */
+  get clockMs(): number {
+    return this.state.leases.clockMs;
+  }
+
+  /** Keys and values in bytes, history included. */
+  get bytes(): number {
+    return this.state.store.bytes;
+  }
+
+  get keyCount(): number {
+    return this.state.store.current.size;
+  }
+
+  get leaseCount(): number {
+    return this.state.leases.leases.size;
+  }
+
+  get watchCount(): number {
+    return this.hub.size;
+  }
+
+  /** Cluster time at which an `expireLeases` command is due; `Infinity` when there is no lease. */
+  get nextLeaseOverMs(): number {
+    return this.state.leases.nextOverMs();
+  }
+
+  apply(_index: LogIndex, commands: readonly Uint8Array[]): readonly Uint8Array[] {
+    const replies = commands.map((bytes) => this.applyCommand(bytes));
+    this.hub.flush();
+    return replies;
+  }
+
+  /**
+   * A read outside the log, of this member's state: whoever asks for more than that has made sure of it before.
+   *
+   * @throws RpcError `KV_COMPACTED`, `KV_REVISION_FUTURE`, `KV_INVALID`, `KV_RESERVED`, `KV_TOO_LARGE`
+   */
+  range(op: RangeOp, origin: KvRequest['origin'] = 'user'): RangeReply {
+    try {
+      checkRequest({ command: op, origin, session: undefined });
+      return readRange(this.state, op, origin === 'user');
+    } catch (error) {
+      if (error instanceof Refusal) throw RpcError.of(error.reason, error.message);
+      throw error;
+    }
+  }
+
+  /**
+   * Watches this member's state; poll it first, then whenever `wake` was called. `wake` must not throw or apply
+   * commands.
+   */
+  watch(options: WatchOptions, wake: () => void, origin: KvRequest['origin'] = 'user'): KvWatch {
+    const range = origin === 'user' ? withoutReserved(options.range) : options.range;
+    return this.hub.add({ ...options, range }, wake);
+  }
+
+  snapshot(): AsyncIterable<Uint8Array> {
+    // Frozen now, not when the first chunk is asked for.
+    const frozen = this.state.copy();
+    return chunksOf(frozen, this.checksum);
+  }
+
+  /** Watches go on: they are told what is new, or that they missed something. @throws FlotillaError `SNAPSHOT_CORRUPT` */
+  async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    this.state = await decodeSnapshot(chunks, this.checksum);
+    this.hub.replaced(this.state.store);
+  }
+
+  /** Equal on members that have applied the same entries. Costs a pass over the whole state. */
+  stateHash(): string {
+    return hashState(this.state);
+  }
+
+  private applyCommand(bytes: Uint8Array): Uint8Array {
+    let request: KvRequest;
+    try {
+      if (bytes.length > LIMITS.kvCommandBytesMax) {
+        throw new Refusal(
+          'KV_TOO_LARGE',
+          `a command of ${bytes.length} bytes; ${LIMITS.kvCommandBytesMax} are allowed`,
+        );
+      }
+      request = decodeRequest(bytes);
+      checkRequest(request);
+    } catch (error) {
+      return this.reply(refusalOf(error));
+    }
+    return request.session === undefined ? this.run(request) : this.runOnce(request);
+  }
+
+  /** A command of a session: executed if it was not, else answered from memory. */
+  private runOnce(request: KvRequest): Uint8Array {
+    const { session } = request;
+    const { leases, sessions } = this.state;
+    if (session === undefined) return this.run(request);
+    if (!leases.leases.has(session.id)) {
+      const message = `session ${session.id} has expired: whether command ${session.sequence} was executed is not known`;
+      return this.reply({ type: 'error', reason: 'KV_SESSION_EXPIRED', message });
+    }
+    try {
+      const remembered = sessions.replyTo(session);
+      if (remembered !== undefined) return remembered;
+    } catch (error) {
+      return this.reply(refusalOf(error));
+    }
+    const reply = this.run(request);
+    // The command may have ended its own session.
+    if (leases.leases.has(session.id)) sessions.remember(session, reply);
+    return reply;
+  }
+
+  private run(request: KvRequest): Uint8Array {
+    let answer: KvAnswer;
+    try {
+      answer = execute(this.state, request);
+    } catch (error) {
+      answer = refusalOf(error);
+    }
+    this.hub.note(this.state.store.commit());
+    return this.reply(answer);
+  }
+
+  private reply(answer: KvAnswer): Uint8Array {
+    return encodeReply({ revision: this.state.store.revision, answer });
+  }
+}
+
+function refusalOf(error: unknown): KvAnswer {
+  if (!(error instanceof Refusal)) throw error;
+  return { type: 'error', reason: error.reason, message: error.message };
+}
+
+async function* chunksOf(state: KvState, checksum: Checksum): AsyncGenerator<Uint8Array> {
+  yield* encodeSnapshot(state, checksum);
+}

@@ -1,0 +1,52 @@
+import { LIMITS } from '../base/index.js';
+import { LeaseTable } from './lease-table.js';
+import { Refusal } from './refusal.js';
+import { SessionTable } from './session-table.js';
+import { VersionStore } from './version-store.js';
+
+/** Everything the members agree on. */
+export class KvState {
+  readonly store: VersionStore;
+  readonly leases: LeaseTable;
+  readonly sessions: SessionTable;
+
+  constructor(store = new VersionStore(), leases = new LeaseTable(), sessions = new SessionTable()) {
+    this.store = store;
+    this.leases = leases;
+    this.sessions = sessions;
+  }
+
+  put(key: string, value: Uint8Array, lease: number): void {
+    this.leases.detach(this.store.current.get(key)?.lease ?? 0, key);
+    this.store.put(key, value, lease);
+    this.leases.attach(lease, key);
+  }
+
+  remove(key: string): boolean {
+    this.leases.detach(this.store.current.get(key)?.lease ?? 0, key);
+    return this.store.remove(key);
+  }
+
+  /** Ends a lease with its keys and its session; returns how many keys. */
+  endLease(id: number): number {
+    const keys = this.leases.keysOf(id);
+    for (const key of keys) this.remove(key);
+    this.leases.end(id);
+    this.sessions.end(id);
+    return keys.length;
+  }
+
+  /**
+   * @param bytes what is to be added
+   * @throws Refusal `KV_FULL`
+   */
+  checkRoom(bytes: number): void {
+    if (this.store.bytes + bytes <= LIMITS.kvBytesMax) return;
+    throw new Refusal('KV_FULL', `the store holds ${this.store.bytes} bytes, ${LIMITS.kvBytesMax} may be; compact it`);
+  }
+
+  /** A frozen copy, made at once however large the state is. */
+  copy(): KvState {
+    return new KvState(this.store.copy(), this.leases.copy(), this.sessions.copy());
+  }
+}

@@ -1,0 +1,116 @@
+import { LIMITS } from '../base/index.js';
+import { Refusal } from './refusal.js';
+import { compareKeys, compareNumbers, SortedMap } from './sorted-map.js';
+
+/** Never changed; a lease that is kept alive is another object. */
+export interface Lease {
+  readonly id: number;
+  readonly ttlMs: number;
+  readonly expiresAtMs: number;
+}
+
+/**
+ * Leases and the keys that end with them. Time is what commands brought (the largest so far), so every member ends the
+ * same leases with the same log entry.
+ */
+export class LeaseTable {
+  /** Cluster time. */
+  clockMs = 0;
+  /** The id of the next lease. Ids are never used again: a session's commands must not meet another session. */
+  nextId = 1;
+  leases = new SortedMap<number, Lease>(compareNumbers);
+  private deadlines = new SortedMap<Lease, true>(compareDeadlines);
+  /** Not part of a copy: the keys know their lease. */
+  private readonly attached = new Map<number, Set<string>>();
+
+  advance(nowMs: number): void {
+    this.clockMs = Math.max(this.clockMs, nowMs);
+  }
+
+  /** @throws Refusal `KV_FULL` */
+  grant(ttlMs: number): Lease {
+    if (this.leases.size >= LIMITS.kvLeasesMax) {
+      throw new Refusal('KV_FULL', `there are ${LIMITS.kvLeasesMax} leases, as many as may be`);
+    }
+    const lease = { id: this.nextId, ttlMs, expiresAtMs: this.clockMs + ttlMs };
+    this.nextId += 1;
+    this.add(lease);
+    return lease;
+  }
+
+  /** @throws Refusal `KV_LEASE_UNKNOWN` */
+  find(id: number): Lease {
+    const lease = this.leases.get(id);
+    if (lease === undefined) throw new Refusal('KV_LEASE_UNKNOWN', `there is no lease ${id} (any more)`);
+    return lease;
+  }
+
+  /** @throws Refusal `KV_LEASE_UNKNOWN` */
+  keepAlive(id: number): Lease {
+    const before = this.find(id);
+    const lease = { ...before, expiresAtMs: this.clockMs + before.ttlMs };
+    this.deadlines.delete(before);
+    this.add(lease);
+    return lease;
+  }
+
+  /** Adds a lease as it is: from a snapshot. */
+  add(lease: Lease): void {
+    this.leases.set(lease.id, lease);
+    this.deadlines.set(lease, true);
+  }
+
+  /** The lease ends; its keys are for the caller to delete. */
+  end(id: number): void {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return;
+    this.leases.delete(id);
+    this.deadlines.delete(lease);
+    this.attached.delete(id);
+  }
+
+  /** The lease that has been over the longest. */
+  firstOver(): Lease | undefined {
+    const lease = this.deadlines.first()?.[0];
+    return lease !== undefined && lease.expiresAtMs <= this.clockMs ? lease : undefined;
+  }
+
+  /** When the next lease is over; `Infinity` when there is none. */
+  nextOverMs(): number {
+    return this.deadlines.first()?.[0].expiresAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  attach(id: number, key: string): void {
+    if (id === 0) return;
+    const keys = this.attached.get(id) ?? new Set();
+    keys.add(key);
+    this.attached.set(id, keys);
+  }
+
+  detach(id: number, key: string): void {
+    this.attached.get(id)?.delete(key);
+  }
+
+  keyCount(id: number): number {
+    return this.attached.get(id)?.size ?? 0;
+  }
+
+  /** In order: a set remembers in which order keys came, which a restored member does not know. */
+  keysOf(id: number): string[] {
+    return [...(this.attached.get(id) ?? [])].sort(compareKeys);
+  }
+
+  /** A frozen copy without the keys. */
+  copy(): LeaseTable {
+    const copy = new LeaseTable();
+    copy.clockMs = this.clockMs;
+    copy.nextId = this.nextId;
+    copy.leases = this.leases.copy();
+    copy.deadlines = this.deadlines.copy();
+    return copy;
+  }
+}
+
+function compareDeadlines(a: Lease, b: Lease): number {
+  return a.expiresAtMs - b.expiresAtMs || a.id - b.id;
+}

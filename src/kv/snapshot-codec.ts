@@ -1,0 +1,88 @@
+import { FlotillaError, LIMITS } from '../base/index.js';
+import { MalformedBytes } from './byte-reader.js';
+import { ByteWriter } from './byte-writer.js';
+import type { KvState } from './kv-state.js';
+import { RecordLoader, writeRecords } from './snapshot-records.js';
+
+/** CRC-32 as zlib has it; `zlib.crc32` is one. */
+export type Checksum = (bytes: Uint8Array) => number;
+
+/**
+ * A snapshot is a row of chunks: `u32 payload bytes · u32 crc of the payload · payload` (little-endian), where the
+ * payload is whole records (see `snapshot-records.ts`). Chunks end at a fixed size, so equal states have equal bytes.
+ */
+export function* encodeSnapshot(state: KvState, checksum: Checksum): Generator<Uint8Array> {
+  for (const payload of payloads(state)) {
+    const chunk = Buffer.allocUnsafe(CHUNK_HEAD_BYTES + payload.length);
+    chunk.writeUInt32LE(payload.length, 0);
+    chunk.writeUInt32LE(checksum(payload), 4);
+    chunk.set(payload, CHUNK_HEAD_BYTES);
+    yield chunk;
+  }
+}
+
+/** Takes the bytes cut anywhere. @throws FlotillaError `SNAPSHOT_CORRUPT` */
+export async function decodeSnapshot(parts: AsyncIterable<Uint8Array>, checksum: Checksum): Promise<KvState> {
+  const loader = new RecordLoader();
+  try {
+    let waiting = Buffer.alloc(0);
+    for await (const part of parts) {
+      waiting = waiting.length === 0 ? Buffer.from(part) : Buffer.concat([waiting, part]);
+      waiting = waiting.subarray(loadChunks(waiting, loader, checksum));
+    }
+    if (waiting.length > 0) throw new MalformedBytes('they end early');
+    return loader.finish();
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    throw new FlotillaError('SNAPSHOT_CORRUPT', `the snapshot cannot be restored: ${error.message}`);
+  }
+}
+
+/**
+ * Sixteen hex digits that are equal for equal states and, but for chance, only for them: what members compare. Not made
+ * to withstand intent. Costs a pass over the whole state.
+ */
+export function hashState(state: KvState): string {
+  let high = 0x811c_9dc5;
+  let low = 0x9e37_79b9;
+  for (const payload of payloads(state)) {
+    for (let at = 0; at < payload.length; at += 1) {
+      const byte = payload[at] as number;
+      high = Math.imul(high ^ byte, 0x0100_0193);
+      low = Math.imul((low ^ byte) + (high >>> 16), 0x85eb_ca6b);
+    }
+  }
+  return hex(high) + hex(low);
+}
+
+function* payloads(state: KvState): Generator<Buffer> {
+  const writer = new ByteWriter(LIMITS.kvSnapshotChunkBytes);
+  for (const _ of writeRecords(state, writer)) {
+    if (writer.length >= LIMITS.kvSnapshotChunkBytes) yield writer.take();
+  }
+  if (writer.length > 0) yield writer.take();
+}
+
+/** Loads the whole chunks at the beginning of `bytes`; returns how many bytes that were. */
+function loadChunks(bytes: Buffer, loader: RecordLoader, checksum: Checksum): number {
+  let at = 0;
+  while (at + CHUNK_HEAD_BYTES <= bytes.length) {
+    const size = bytes.readUInt32LE(at);
+    if (size > CHUNK_BYTES_MAX) throw new MalformedBytes('a chunk is too long');
+    const end = at + CHUNK_HEAD_BYTES + size;
+    if (end > bytes.length) break;
+    const payload = bytes.subarray(at + CHUNK_HEAD_BYTES, end);
+    if (checksum(payload) !== bytes.readUInt32LE(at + 4)) throw new MalformedBytes('a checksum is wrong');
+    loader.load(payload);
+    at = end;
+  }
+  return at;
+}
+
+function hex(value: number): string {
+  return (value >>> 0).toString(16).padStart(8, '0');
+}
+
+const CHUNK_HEAD_BYTES = 8;
+/** A chunk ends with the record that fills it; the longest record is a value or a remembered reply. */
+const CHUNK_BYTES_MAX = LIMITS.kvSnapshotChunkBytes + LIMITS.messageBytesDefault;

@@ -1,0 +1,193 @@
+import { ByteReader, MalformedBytes } from './byte-reader.js';
+import type { ByteWriter } from './byte-writer.js';
+import type { KeyVersion } from './key-version.js';
+import { isLive } from './key-version.js';
+import { KvState } from './kv-state.js';
+import { sizeOf } from './version-store.js';
+
+/**
+ * The state as a sequence of records, each a code and its fields: head, versions in order, leases, sessions, replies,
+ * end. Equal states have equal records, so equal bytes and equal hashes.
+ *
+ * ```
+ *   head     "FKV" · version (1) · revision · compact revision · clock · next lease
+ *   version  key · revision · flag · [create revision · version · lease · value]
+ *   lease    id · time to live · end          session  id · floor
+ *   reply    session · sequence · flag · [reply]
+ *   end      number of records before
+ * ```
+ *
+ * Yields after each record: the writer may be emptied there.
+ */
+export function* writeRecords(state: KvState, writer: ByteWriter): Generator<void> {
+  let count = 0;
+  for (const write of recordWriters(state)) {
+    write(writer);
+    count += 1;
+    yield;
+  }
+  writer.byte(RECORD.end);
+  writer.uint(count);
+  yield;
+}
+
+function* recordWriters({ store, leases, sessions }: KvState): Generator<(writer: ByteWriter) => void> {
+  yield (writer) => {
+    writer.byte(RECORD.head);
+    writer.text(MAGIC);
+    writer.uint(VERSION);
+    for (const value of [store.revision, store.compactRevision, leases.clockMs, leases.nextId]) writer.uint(value);
+  };
+  for (const [, version] of store.versions.entries()) yield (writer) => writeVersion(writer, version);
+  for (const [, { id, ttlMs, expiresAtMs }] of leases.leases.entries()) {
+    yield (writer) => {
+      writer.byte(RECORD.lease);
+      for (const value of [id, ttlMs, expiresAtMs]) writer.uint(value);
+    };
+  }
+  for (const [, { id, floor }] of sessions.sessions.entries()) {
+    yield (writer) => {
+      writer.byte(RECORD.session);
+      writer.uint(id);
+      writer.uint(floor);
+    };
+  }
+  for (const [{ session, sequence }, reply] of sessions.replies.entries()) {
+    yield (writer) => {
+      writer.byte(RECORD.reply);
+      writer.uint(session);
+      writer.uint(sequence);
+      writer.byte(reply === undefined ? 0 : 1);
+      if (reply !== undefined) writer.data(reply);
+    };
+  }
+}
+
+function writeVersion(writer: ByteWriter, version: KeyVersion): void {
+  writer.byte(RECORD.version);
+  writer.text(version.key);
+  writer.uint(version.modRevision);
+  writer.byte(isLive(version) ? 1 : 0);
+  if (!isLive(version)) return;
+  writer.uint(version.createRevision);
+  writer.uint(version.version);
+  writer.uint(version.lease);
+  writer.data(version.value);
+}
+
+/** Puts a state together from its records. Methods throw `MalformedBytes`. */
+export class RecordLoader {
+  private readonly state = new KvState();
+  private readonly changes = new Map<number, KeyVersion[]>();
+  private before: KeyVersion | undefined;
+  private count = 0;
+  private isComplete = false;
+
+  /** `bytes` hold whole records. */
+  load(bytes: Uint8Array): void {
+    const reader = new ByteReader(bytes);
+    while (!reader.isAtEnd) this.loadRecord(reader);
+  }
+
+  finish(): KvState {
+    if (!this.isComplete) throw new MalformedBytes('the end is missing');
+    this.endKey();
+    const { store } = this.state;
+    // Versions came in key order, so the changes of each revision are in key order as well.
+    for (const [revision, changes] of this.changes) store.changes.set(revision, changes);
+    return this.state;
+  }
+
+  private loadRecord(reader: ByteReader): void {
+    const type = reader.byte();
+    const isFirst = this.count === 0;
+    if (this.isComplete || isFirst !== (type === RECORD.head)) throw new MalformedBytes('a record is out of place');
+    switch (type) {
+      case RECORD.head:
+        this.loadHead(reader);
+        break;
+      case RECORD.version:
+        this.loadVersion(reader);
+        break;
+      case RECORD.lease:
+        this.state.leases.add({ id: reader.uint(), ttlMs: reader.uint(), expiresAtMs: reader.uint() });
+        break;
+      case RECORD.session:
+        this.loadSession(reader);
+        break;
+      case RECORD.reply:
+        this.loadReply(reader);
+        break;
+      case RECORD.end:
+        if (reader.uint() !== this.count) throw new MalformedBytes('records are missing');
+        this.isComplete = true;
+        break;
+      default:
+        throw new MalformedBytes('a record is unknown');
+    }
+    this.count += 1;
+  }
+
+  private loadHead(reader: ByteReader): void {
+    const { store, leases } = this.state;
+    if (reader.text() !== MAGIC) throw new MalformedBytes('they are no state of the metadata store');
+    const version = reader.uint();
+    if (version !== VERSION) throw new MalformedBytes(`their version is ${version}, not ${VERSION}`);
+    store.revision = reader.uint();
+    store.compactRevision = reader.uint();
+    leases.clockMs = reader.uint();
+    leases.nextId = reader.uint();
+  }
+
+  private loadVersion(reader: ByteReader): void {
+    const { store } = this.state;
+    const key = reader.text();
+    const modRevision = reader.uint();
+    const version: KeyVersion =
+      reader.byte() === 1
+        ? {
+            key,
+            modRevision,
+            createRevision: reader.uint(),
+            version: reader.uint(),
+            lease: reader.uint(),
+            value: Uint8Array.prototype.slice.call(reader.data()),
+          }
+        : { key, modRevision, createRevision: 0, version: 0, lease: 0, value: undefined };
+    if (this.before?.key !== key) this.endKey();
+    this.before = version;
+    store.versions.set(version, version);
+    store.bytes += sizeOf(version);
+    if (modRevision <= store.compactRevision) return;
+    const changes = this.changes.get(modRevision);
+    if (changes === undefined) this.changes.set(modRevision, [version]);
+    else changes.push(version);
+  }
+
+  /** The last version of a key is what it is now. */
+  private endKey(): void {
+    const { before } = this;
+    if (before === undefined || !isLive(before)) return;
+    this.state.store.current.set(before.key, before);
+    this.state.leases.attach(before.lease, before.key);
+  }
+
+  private loadSession(reader: ByteReader): void {
+    const id = reader.uint();
+    this.state.sessions.sessions.set(id, { id, floor: reader.uint(), bytes: 0 });
+  }
+
+  private loadReply(reader: ByteReader): void {
+    const { sessions, replies } = this.state.sessions;
+    const command = { session: reader.uint(), sequence: reader.uint() };
+    const session = sessions.get(command.session);
+    if (session === undefined) throw new MalformedBytes('a reply has no session');
+    const reply = reader.byte() === 1 ? Uint8Array.prototype.slice.call(reader.data()) : undefined;
+    replies.set(command, reply);
+    sessions.set(session.id, { ...session, bytes: session.bytes + (reply?.length ?? 0) });
+  }
+}
+
+const RECORD = { head: 1, version: 2, lease: 3, session: 4, reply: 5, end: 6 } as const;
+const MAGIC = 'FKV';
+const VERSION = 1;

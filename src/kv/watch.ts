@@ -1,0 +1,149 @@
+import { contains, isSingleKey, type KeyRange } from './key-range.js';
+import { isLive, type KeyValue, type KeyVersion } from './key-version.js';
+import type { VersionStore } from './version-store.js';
+
+export interface WatchOptions {
+  readonly range: KeyRange;
+  /** The first revision to be told; one more than that of a read makes a copy that misses nothing. */
+  readonly fromRevision: number;
+  /** Give the value that was there before. Default false. */
+  readonly withPrevious?: boolean;
+}
+
+export interface WatchEvent {
+  readonly type: 'put' | 'delete';
+  readonly key: string;
+  readonly revision: number;
+  /** The new value; `undefined` for a delete. */
+  readonly item: KeyValue | undefined;
+  /** The value before, when it was asked for and there was one. */
+  readonly previous: KeyValue | undefined;
+}
+
+export type WatchAnswer =
+  | {
+      readonly type: 'events';
+      /** In order; a revision is never split. */
+      readonly events: readonly WatchEvent[];
+      /** Everything up to here is told. */
+      readonly revision: number;
+    }
+  /** The history no longer reaches back: read the state and watch from its revision. */
+  | { readonly type: 'compacted'; readonly oldestRevision: number };
+
+/**
+ * One watch of one member. It holds no events, only how far it has been told: a slow watcher costs nothing until it
+ * asks, and is told `compacted` if it asks too late.
+ */
+export class KvWatch {
+  readonly range: KeyRange;
+  private readonly hub: WatchHub;
+  private readonly withPrevious: boolean;
+  private readonly wake: () => void;
+  private next: number;
+  private isAwake = false;
+
+  constructor(hub: WatchHub, options: WatchOptions, wake: () => void) {
+    this.hub = hub;
+    this.range = options.range;
+    this.withPrevious = options.withPrevious ?? false;
+    this.wake = wake;
+    this.next = options.fromRevision;
+  }
+
+  /**
+   * What happened since the last call, and an event or more beyond `eventsMax` where a revision ends later. When
+   * nothing did, `wake` is called once there is something.
+   */
+  poll(eventsMax: number): WatchAnswer {
+    const { store } = this.hub;
+    this.isAwake = false;
+    if (this.next <= store.compactRevision) return { type: 'compacted', oldestRevision: store.compactRevision + 1 };
+    const events: WatchEvent[] = [];
+    for (const [revision, changes] of store.changes.entries(this.next)) {
+      for (const change of changes) if (contains(this.range, change.key)) events.push(this.eventOf(change));
+      this.next = revision + 1;
+      if (events.length >= eventsMax) return { type: 'events', events, revision };
+    }
+    this.next = Math.max(this.next, store.revision + 1);
+    return { type: 'events', events, revision: store.revision };
+  }
+
+  cancel(): void {
+    this.hub.remove(this);
+  }
+
+  /** For the hub: something happened at `revision` or, without one, to everything. */
+  notify(revision = Number.POSITIVE_INFINITY): void {
+    if (this.isAwake || revision < this.next) return;
+    this.isAwake = true;
+    this.wake();
+  }
+
+  private eventOf(change: KeyVersion): WatchEvent {
+    const { key, modRevision: revision } = change;
+    const previous = this.withPrevious ? this.hub.store.at(key, revision - 1) : undefined;
+    return isLive(change)
+      ? { type: 'put', key, revision, item: change, previous }
+      : { type: 'delete', key, revision, item: undefined, previous };
+  }
+}
+
+/** The watches of one member, found by what changed: those of one key by the key, the others one after the other. */
+export class WatchHub {
+  store: VersionStore;
+  private readonly byKey = new Map<string, Set<KvWatch>>();
+  private readonly byRange = new Set<KvWatch>();
+  private changed: KeyVersion[] = [];
+
+  constructor(store: VersionStore) {
+    this.store = store;
+  }
+
+  get size(): number {
+    let size = this.byRange.size;
+    for (const watches of this.byKey.values()) size += watches.size;
+    return size;
+  }
+
+  add(options: WatchOptions, wake: () => void): KvWatch {
+    const watch = new KvWatch(this, options, wake);
+    if (!isSingleKey(options.range)) this.byRange.add(watch);
+    else {
+      const watches = this.byKey.get(options.range.from) ?? new Set();
+      watches.add(watch);
+      this.byKey.set(options.range.from, watches);
+    }
+    return watch;
+  }
+
+  remove(watch: KvWatch): void {
+    this.byRange.delete(watch);
+    const watches = this.byKey.get(watch.range.from);
+    if (watches?.delete(watch) === true && watches.size === 0) this.byKey.delete(watch.range.from);
+  }
+
+  note(changes: readonly KeyVersion[]): void {
+    if (this.byKey.size === 0 && this.byRange.size === 0) return;
+    for (const change of changes) this.changed.push(change);
+  }
+
+  /** Wakes those whom the noted changes concern, after the whole entry was applied. */
+  flush(): void {
+    if (this.changed.length === 0) return;
+    const changed = this.changed;
+    this.changed = [];
+    for (const { key, modRevision } of changed) {
+      for (const watch of this.byKey.get(key) ?? []) watch.notify(modRevision);
+      for (const watch of this.byRange) if (contains(watch.range, key)) watch.notify(modRevision);
+    }
+  }
+
+  /** The whole state is another one. */
+  replaced(store: VersionStore): void {
+    this.store = store;
+    this.changed = [];
+    for (const watch of this.byRange) watch.notify();
+    for (const watches of this.byKey.values()) for (const watch of watches) watch.notify();
+  }
+}
