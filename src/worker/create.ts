@@ -1,6 +1,6 @@
-import { parseAddress } from '../base/index.js';
+import { FlotillaError, parseAddress } from '../base/index.js';
 import { channelOpener, numberOption, openNode, optionGroups, parseDirectors } from '../client/index.js';
-import { type Options, parseWorkerOptions } from '../config/index.js';
+import { callSettings, type Options, parseWorkerOptions } from '../config/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, SessionStore } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
@@ -48,6 +48,7 @@ export class Worker extends WorkerNode {
    * `CERT_MISSING`, `CERT_INVALID`, `SERVICE_INVALID`
    */
   static async start(options: WorkerOptions): Promise<Worker> {
+    checkServices(options.services);
     const directors = parseDirectors(options.join, 'join');
     const settings = parseWorkerOptions(optionGroups(options));
     const timeoutMs = numberOption('registerTimeoutMs', options.registerTimeoutMs, REGISTER_TIMEOUT);
@@ -62,6 +63,7 @@ export class Worker extends WorkerNode {
       logger: options.logger,
     });
     const { rpc, compression, lease, reconnect } = settings;
+    const { classCallsMax } = callSettings(settings);
     let worker: Worker;
     try {
       worker = new Worker({
@@ -72,8 +74,12 @@ export class Worker extends WorkerNode {
         tags: options.tags ?? {},
         services: options.services,
         interceptors: options.interceptors ?? [],
-        limits: { concurrentCallsMax: rpc.concurrentCallsMax, messageBytesMax: rpc.messageBytesMax },
-        compression: { algorithm: compression.algorithm, aboveBytes: compression.responses },
+        limits: { concurrentCallsMax: rpc.concurrentCallsMax, messageBytesMax: rpc.messageBytesMax, classCallsMax },
+        compression: {
+          algorithm: compression.algorithm,
+          aboveBytes: compression.responses,
+          streamsAboveBytes: compression.streams,
+        },
         renewRatio: lease.renewRatio,
         reconnect,
       });
@@ -89,6 +95,14 @@ export class Worker extends WorkerNode {
     }
     return worker;
   }
+}
+
+/** For those without a compiler: a definition in the place of its implementation. */
+function checkServices(services: unknown): void {
+  const isImplementation = (item: unknown): boolean =>
+    typeof item === 'object' && item !== null && 'service' in item && 'handlers' in item;
+  if (Array.isArray(services) && services.every(isImplementation)) return;
+  throw new FlotillaError('SERVICE_INVALID', 'services is not a list of what implement(Service, handlers) returns');
 }
 
 const REGISTER_TIMEOUT = { default: 30_000, min: 0, max: 24 * 3_600_000 };
