@@ -1,5 +1,5 @@
 import type { SocketAddress } from '../base/index.js';
-import type { ClientSettings } from '../config/index.js';
+import { type ClientSettings, callSettings } from '../config/index.js';
 import { type ClientInterceptor, type ClusterCallOptions, RetryBudget } from '../rpc/index.js';
 import { createStrategy, type Strategy } from './balance/index.js';
 import type { CallEnvironment } from './call-environment.js';
@@ -18,7 +18,7 @@ import { WorkerTable } from './worker-table.js';
 /** What a client is made of besides the network. */
 export interface AssembleOptions {
   readonly runtime: Pick<NodeRuntime, 'clock' | 'random' | 'logger'>;
-  readonly settings: Pick<ClientSettings, 'balancing' | 'outlier' | 'retry' | 'rpc'>;
+  readonly settings: Pick<ClientSettings, 'balancing' | 'network' | 'outlier' | 'retry' | 'rpc'>;
   readonly directors: readonly SocketAddress[];
   readonly open: (target: ChannelTarget) => NodeChannel;
   /** Instead of the one that `balancing.strategy` names. */
@@ -63,7 +63,7 @@ export function assembleClient(
     budget: new RetryBudget(settings.retry.budget),
     clock,
     random,
-    timeoutMs: settings.rpc.timeoutMs,
+    classTimeoutsMs: callSettings(settings).classTimeoutsMs,
     attemptsMax: settings.retry.attemptsMax,
     backoff: settings.retry.backoff,
     counters: { retries: 0, rescues: 0, hedges: 0, retriesDenied: 0 },

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../ports/index.js';
+import type { Clock, Random, TrafficClass } from '../ports/index.js';
 import type { BackoffOptions, RetryBudget } from '../rpc/index.js';
 import type { LinkSet } from './link-set.js';
 import type { Router } from './router.js';
@@ -13,8 +13,8 @@ export interface CallEnvironment {
   readonly budget: RetryBudget;
   readonly clock: Clock;
   readonly random: Random;
-  /** Default time of a call. */
-  readonly timeoutMs: number;
+  /** Default time of a call, by its `priority` (`data` without one). */
+  readonly classTimeoutsMs: Readonly<Record<TrafficClass, number>>;
   /** Attempts of one call, the first included. */
   readonly attemptsMax: number;
   readonly backoff: BackoffOptions;

@@ -155,7 +155,8 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
 
   private laterAttempts(): CallAttempts {
     const { env, method, options, filter, startedAtMs } = this;
-    this.attempts ??= new CallAttempts(env, method, options, filter, startedAtMs, env.timeoutMs, this);
+    const timeoutMs = env.classTimeoutsMs[options?.priority ?? 'data'];
+    this.attempts ??= new CallAttempts(env, method, options, filter, startedAtMs, timeoutMs, this);
     return this.attempts;
   }
 }

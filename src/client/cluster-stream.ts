@@ -42,7 +42,7 @@ export async function clusterClientStream(
   inputs: Inputs,
   options: ClusterCallOptions | undefined,
 ): Promise<unknown> {
-  const call = new StreamAttempts(env, method, options, env.timeoutMs);
+  const call = new StreamAttempts(env, method, options, env.classTimeoutsMs[options?.priority ?? 'data']);
   const once = new OnceIterable(inputs);
   for (;;) {
     const link = await call.next();

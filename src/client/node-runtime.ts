@@ -1,5 +1,5 @@
 import { FlotillaError, type NodeId, type PeerIdentity } from '../base/index.js';
-import type { Settings } from '../config/index.js';
+import { callSettings, type Settings } from '../config/index.js';
 import { RpcChannel } from '../drivers/rpc/index.js';
 import type { Clock, Endpoint, Logger, Random } from '../ports/index.js';
 import type { ChannelTarget, NodeChannel } from './node-channel.js';
@@ -17,12 +17,13 @@ export interface NodeRuntime {
   readonly flushSessions?: () => void;
 }
 
-export type ChannelSettings = Pick<Settings, 'rpc' | 'compression' | 'transport'> &
+export type ChannelSettings = Pick<Settings, 'rpc' | 'compression' | 'transport' | 'network'> &
   Partial<Pick<Settings, 'reconnect'>>;
 
 /** Makes channels to other nodes over the node's own sockets. */
 export function channelOpener(runtime: NodeRuntime, settings: ChannelSettings): (target: ChannelTarget) => NodeChannel {
   const { rpc, compression, reconnect } = settings;
+  const { classTimeoutsMs } = callSettings(settings);
   const ageMsMax = settings.transport.connectionAgeMsMax;
   return (target) =>
     new RpcChannel({
@@ -34,9 +35,14 @@ export function channelOpener(runtime: NodeRuntime, settings: ChannelSettings): 
       random: runtime.random,
       logger: runtime.logger,
       timeoutMs: rpc.timeoutMs,
+      classTimeoutsMs,
       messageBytesMax: rpc.messageBytesMax,
       lanes: rpc.lanes,
-      compression: { algorithm: compression.algorithm, aboveBytes: compression.requests },
+      compression: {
+        algorithm: compression.algorithm,
+        aboveBytes: compression.requests,
+        streamsAboveBytes: compression.streams,
+      },
       reconnect,
       // Replaced before the other side, which is configured alike, closes it; 0 is for ever.
       connectionAgeMsMax: ageMsMax === 0 ? Number.POSITIVE_INFINITY : ageMsMax,

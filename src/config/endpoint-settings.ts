@@ -43,17 +43,24 @@ export function schedulerSettings(settings: Pick<Settings, 'network'>): {
   };
 }
 
-/** The limits of calls of one class; what it leaves open is as in `rpc`. */
-export function callSettings(
-  settings: Pick<Settings, 'network' | 'rpc'>,
-  trafficClass: 'control' | 'data' | 'bulk',
-): { readonly timeoutMs: number; readonly concurrentCallsMax: number } {
-  const { timeoutMs, concurrentCallsMax } = settings.network[trafficClass];
+/** The limits of calls by class; a time that a class leaves open is that of `rpc`, a number of calls has then no bound. */
+export function callSettings(settings: Pick<Settings, 'network' | 'rpc'>): {
+  readonly classTimeoutsMs: ByClass;
+  readonly classCallsMax: Partial<ByClass>;
+} {
+  const { network, rpc } = settings;
+  const timeoutMs = (of: 'control' | 'data' | 'bulk') => network[of].timeoutMs ?? rpc.timeoutMs;
+  const callsMax = (of: 'control' | 'data' | 'bulk') => {
+    const { concurrentCallsMax } = network[of];
+    return concurrentCallsMax === undefined ? {} : { [of]: concurrentCallsMax };
+  };
   return {
-    timeoutMs: timeoutMs ?? settings.rpc.timeoutMs,
-    concurrentCallsMax: concurrentCallsMax ?? settings.rpc.concurrentCallsMax,
+    classTimeoutsMs: { control: timeoutMs('control'), data: timeoutMs('data'), bulk: timeoutMs('bulk') },
+    classCallsMax: { ...callsMax('control'), ...callsMax('data'), ...callsMax('bulk') },
   };
 }
+
+type ByClass = Readonly<Record<'control' | 'data' | 'bulk', number>>;
 
 interface ClassLimits {
   readonly windowBytes?: number | undefined;

@@ -44,10 +44,10 @@ const concurrentCallsMax = v.optional(
   integer(
     { min: 1, max: LIMITS.outstandingCallsMax },
     {
-      what: 'Calls of the class a node works on at once; further ones get `OVERLOADED`.',
+      what: 'Calls of the class a node works on at once, within `rpc.concurrentCallsMax`; further ones get `OVERLOADED`.',
       larger: 'more memory under load and longer queues',
       smaller: 'refuses sooner',
-      defaultText: 'as `rpc.concurrentCallsMax`',
+      defaultText: 'no limit of its own',
     },
   ),
 );

@@ -1,6 +1,6 @@
 import type { NodeId, SocketAddress } from '../base/index.js';
 import { type ClusterStatus, closeSockets, implementNodeService, type NodeRuntime } from '../client/index.js';
-import { RpcServer, type ServerLimits } from '../drivers/rpc/index.js';
+import { type CompressionPolicy, RpcServer, type ServerLimits } from '../drivers/rpc/index.js';
 import type { RegistryStore, Timer, WorkerRecord } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
 import { type ClusterHandlersDependencies, implementCluster, statusOf } from './cluster-handlers.js';
@@ -20,7 +20,7 @@ export interface DirectorDependencies {
   readonly services: readonly Implementation[];
   readonly interceptors: readonly ServerInterceptor[];
   readonly limits: Partial<ServerLimits>;
-  readonly compression: { readonly algorithm: 'gzip' | 'deflate-raw'; readonly aboveBytes: number };
+  readonly compression: Partial<CompressionPolicy>;
 }
 
 /** A director: keeps the registry of workers under leases and tells clients about it. */

@@ -7,7 +7,7 @@ import {
   type OpenChannel,
   pause,
 } from '../client/index.js';
-import { RpcServer, type ServerCounters, type ServerLimits } from '../drivers/rpc/index.js';
+import { type CompressionPolicy, RpcServer, type ServerCounters, type ServerLimits } from '../drivers/rpc/index.js';
 import type { EndpointCounters, WorkerMethod, WorkerRegistration } from '../ports/index.js';
 import { type BackoffOptions, type Implementation, methodName, type ServerInterceptor } from '../rpc/index.js';
 import { Registration, type RegistrationCounters } from './registration.js';
@@ -22,7 +22,7 @@ export interface WorkerDependencies {
   readonly services: readonly Implementation[];
   readonly interceptors: readonly ServerInterceptor[];
   readonly limits: Partial<ServerLimits>;
-  readonly compression: { readonly algorithm: 'gzip' | 'deflate-raw'; readonly aboveBytes: number };
+  readonly compression: Partial<CompressionPolicy>;
   readonly renewRatio: number;
   readonly reconnect: BackoffOptions;
 }

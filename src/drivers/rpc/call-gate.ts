@@ -55,8 +55,13 @@ export class CallGate {
     });
   }
 
-  /** When a call must have ended: by its own time (or the default) and that of the context it is made in. */
-  deadlineOf(options: CallOptions | undefined, defaultMs: number): number {
+  /** When a call must have ended: by its own time (or that of its class) and that of the context it is made in. */
+  deadlineOf(options: CallOptions | undefined): number {
+    return this.deadlineWithin(options, this.options.classTimeoutsMs[options?.priority ?? 'data']);
+  }
+
+  /** The same with another default. */
+  deadlineWithin(options: CallOptions | undefined, defaultMs: number): number {
     const timeoutMs = options?.timeoutMs ?? defaultMs;
     const ownMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.options.clock.nowMs() + timeoutMs;
     return Math.min(ownMs, options?.context?.deadline ?? Number.POSITIVE_INFINITY);

@@ -1,5 +1,5 @@
 import { LIMITS, type NodeId, type NodeRole } from '../../base/index.js';
-import type { Clock, ConnectTarget, Endpoint, Logger, Random } from '../../ports/index.js';
+import type { Clock, ConnectTarget, Endpoint, Logger, Random, TrafficClass } from '../../ports/index.js';
 import {
   type BackoffOptions,
   type ClientInterceptor,
@@ -7,7 +7,7 @@ import {
   RETRY_BACKOFF,
   type RetryBudget,
 } from '../../rpc/index.js';
-import type { CompressionPolicy } from './payload.js';
+import { type CompressionPolicy, compressionPolicy } from './payload.js';
 
 /** Repeating calls that failed. Only idempotent methods, and calls that certainly were not executed. */
 export interface RetryOptions {
@@ -30,6 +30,8 @@ export interface ChannelOptions {
   readonly logger: Logger;
   /** Default deadline of unary and client-streaming calls in milliseconds. Default 30,000; 0 for none. */
   readonly timeoutMs?: number | undefined;
+  /** The same for calls of one `priority` (`data` for those without). Default: `timeoutMs`. */
+  readonly classTimeoutsMs?: Partial<Record<TrafficClass, number>> | undefined;
   /** Longest message this side takes, decompressed. Default 4 MiB. */
   readonly messageBytesMax?: number | undefined;
   /** Default: only calls that ask for it (`compress: true`), with gzip. */
@@ -53,6 +55,7 @@ export interface ChannelOptions {
 
 export interface ResolvedChannelOptions extends ChannelOptions {
   readonly timeoutMs: number;
+  readonly classTimeoutsMs: Readonly<Record<TrafficClass, number>>;
   readonly messageBytesMax: number;
   readonly compression: CompressionPolicy;
   readonly lanes: number;
@@ -63,11 +66,13 @@ export interface ResolvedChannelOptions extends ChannelOptions {
 }
 
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
+  const timeoutMs = options.timeoutMs ?? 30_000;
   return {
     ...options,
-    timeoutMs: options.timeoutMs ?? 30_000,
+    timeoutMs,
     messageBytesMax: options.messageBytesMax ?? LIMITS.messageBytesDefault,
-    compression: { algorithm: 'gzip', aboveBytes: Number.POSITIVE_INFINITY, ...options.compression },
+    compression: compressionPolicy(options.compression),
+    classTimeoutsMs: { control: timeoutMs, data: timeoutMs, bulk: timeoutMs, ...options.classTimeoutsMs },
     lanes: options.lanes ?? 4,
     reconnect: options.reconnect ?? RECONNECT_BACKOFF,
     retry: { attemptsMax: 3, backoff: RETRY_BACKOFF, ...options.retry },

@@ -4,7 +4,7 @@
  */
 import { CLOSE_CODES, LIMITS, RpcError, type SendBuffer } from '../../base/index.js';
 import type { Clock, CloseReason, Connection, ConnectionHandler, Stream, StreamHandler } from '../../ports/index.js';
-import { type CallOptions, CallTable, type MethodRef } from '../../rpc/index.js';
+import { type CallOptions, CallTable, type MethodKind, type MethodRef } from '../../rpc/index.js';
 import {
   abandonFrame,
   beginFrame,
@@ -30,7 +30,7 @@ import type { ClientLane, LaneOwner } from './client-lane.js';
 import { ClientLanes } from './client-lanes.js';
 import { lostCallError } from './close-error.js';
 import { DeadlineTimer } from './deadline-timer.js';
-import { appendMessage, type CompressionPolicy, compressMessage } from './payload.js';
+import { appendMessage, type Compression, type CompressionPolicy, compressionOf, compressMessage } from './payload.js';
 import { deliverReply } from './reply.js';
 import { ReplyStream } from './reply-stream.js';
 import type { Settle } from './settle.js';
@@ -171,10 +171,10 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
   }
 
   /** The compression of a call's messages: what it asks for, within what the peer can undo. */
-  compressionFor(options: CallOptions | undefined): CompressionPolicy | undefined {
+  compressionFor(options: CallOptions | undefined, kind: MethodKind): Compression | undefined {
     const policy = this.options.compression;
     if (options?.compress === false || !(this.ack?.features.includes(policy.algorithm) ?? false)) return undefined;
-    return options?.compress === true ? { algorithm: policy.algorithm, aboveBytes: 0 } : policy;
+    return options?.compress === true ? { algorithm: policy.algorithm, aboveBytes: 0 } : compressionOf(policy, kind);
   }
 
   close(code: number, reason: string): void {
@@ -315,7 +315,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     if (options?.idempotent ?? ref.definition.idempotent ?? false) flags |= FLAG.IDEMPOTENT;
     let packed: Buffer | undefined;
     if (options?.compress === true || encoded.end - encoded.start > this.options.compression.aboveBytes) {
-      const policy = this.compressionFor(options);
+      const policy = this.compressionFor(options, 'unary');
       if (policy !== undefined) packed = compressMessage(encoded, policy.algorithm);
       if (packed !== undefined) flags |= FLAG.COMPRESSED;
     }

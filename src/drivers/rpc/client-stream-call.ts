@@ -70,7 +70,7 @@ export class ClientStreamCall implements PendingCall, StreamHandler, FrameSink {
       stream,
       this.id,
       connection.messageBytesMax,
-      connection.compressionFor(options),
+      connection.compressionFor(options, method.definition.kind),
       connection.options.clock,
     );
     if (this.id < 0) {

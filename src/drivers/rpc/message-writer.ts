@@ -1,7 +1,7 @@
 import { LIMITS } from '../../base/index.js';
 import type { Clock, Stream } from '../../ports/index.js';
 import { beginFrame, encodeMessage, endFrame, FLAG, FRAME } from '../../wire/index.js';
-import { appendMessage, type CompressionPolicy, compressMessage, tooLarge } from './payload.js';
+import { appendMessage, type Compression, compressMessage, tooLarge } from './payload.js';
 
 /** After how many messages the clock is asked, and how long a writer may go on without letting anyone else run. */
 const BREATH_MESSAGES = 64;
@@ -12,20 +12,14 @@ export class MessageWriter {
   private readonly stream: Stream;
   private readonly callId: number;
   private readonly bytesMax: number;
-  private readonly compression: CompressionPolicy | undefined;
+  private readonly compression: Compression | undefined;
   private wake: (() => void) | undefined;
   private closed = false;
   private sinceBreath = 0;
   private breathMs: number;
   private readonly clock: Clock;
 
-  constructor(
-    stream: Stream,
-    callId: number,
-    bytesMax: number,
-    compression: CompressionPolicy | undefined,
-    clock: Clock,
-  ) {
+  constructor(stream: Stream, callId: number, bytesMax: number, compression: Compression | undefined, clock: Clock) {
     this.clock = clock;
     this.breathMs = clock.nowMs();
     this.stream = stream;

@@ -4,14 +4,31 @@
  */
 import { constants, deflateRawSync, gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
 import { RpcError, type SendBuffer } from '../../base/index.js';
+import type { MethodKind } from '../../rpc/index.js';
 import { decodeMessage, type EncodedMessage, FLAG } from '../../wire/index.js';
 
 export type CompressionAlgorithm = 'deflate-raw' | 'gzip';
 
-/** How a sender compresses. `aboveBytes` is `Infinity` when it does so only where a call asks for it. */
-export interface CompressionPolicy {
+/** How one kind of message is compressed. `aboveBytes` is `Infinity` when that is done only where a call asks for it. */
+export interface Compression {
   readonly algorithm: CompressionAlgorithm;
   readonly aboveBytes: number;
+}
+
+/** How a sender compresses: `aboveBytes` holds for the messages of unary calls. */
+export interface CompressionPolicy extends Compression {
+  /** The same for the messages of streaming calls. Default: as `aboveBytes`. */
+  readonly streamsAboveBytes: number;
+}
+
+/** With nothing given: only where a call asks for it, with gzip. */
+export function compressionPolicy(options: Partial<CompressionPolicy> = {}): CompressionPolicy {
+  const { algorithm = 'gzip', aboveBytes = Number.POSITIVE_INFINITY, streamsAboveBytes = aboveBytes } = options;
+  return { algorithm, aboveBytes, streamsAboveBytes };
+}
+
+export function compressionOf(policy: CompressionPolicy, kind: MethodKind): Compression {
+  return kind === 'unary' ? policy : { algorithm: policy.algorithm, aboveBytes: policy.streamsAboveBytes };
 }
 
 const ALGORITHM_NUMBER: Readonly<Record<CompressionAlgorithm, number>> = { gzip: 1, 'deflate-raw': 2 };

@@ -133,7 +133,7 @@ export class RpcChannel implements Caller {
    * under {@link unary} and under `ClusterClient`.
    */
   begin(method: MethodRef, input: unknown, options: CallOptions | undefined, settle: Settle): void {
-    this.attempt(method, input, options, this.gate.deadlineOf(options, this.options.timeoutMs), settle);
+    this.attempt(method, input, options, this.gate.deadlineOf(options), settle);
   }
 
   unary(method: MethodRef, input: unknown, options?: CallOptions): Promise<unknown> {
@@ -247,7 +247,7 @@ export class RpcChannel implements Caller {
   }
 
   private unaryWithRetry(method: MethodRef, input: unknown, options: CallOptions | undefined): Promise<unknown> {
-    const deadlineMs = this.gate.deadlineOf(options, this.options.timeoutMs);
+    const deadlineMs = this.gate.deadlineOf(options);
     return new Promise((resolve, reject) => {
       new RetriedCall(this.retries, { method, input, options, deadlineMs, settle: { resolve, reject } }).start();
     });
@@ -321,14 +321,14 @@ export class RpcChannel implements Caller {
     send: (call: ClientStreamCall) => void,
   ): AsyncIterable<unknown> {
     return new DeferredReplies(async () => {
-      const call = await this.openStream(method, options, this.gate.deadlineOf(options, 0));
+      const call = await this.openStream(method, options, this.gate.deadlineWithin(options, 0));
       send(call);
       return call.replies;
     });
   }
 
   private async upload(method: MethodRef, inputs: Messages, options: CallOptions): Promise<unknown> {
-    const call = await this.openStream(method, options, this.gate.deadlineOf(options, this.options.timeoutMs));
+    const call = await this.openStream(method, options, this.gate.deadlineOf(options));
     void call.sendAll(inputs);
     return await call.onlyReply();
   }

@@ -1,7 +1,7 @@
 import { CLOSE_CODES, LIMITS } from '../../base/index.js';
-import type { Clock, Connection, ConnectionHandler, Logger } from '../../ports/index.js';
+import type { Clock, Connection, ConnectionHandler, Logger, TrafficClass } from '../../ports/index.js';
 import { MethodTable } from './method-table.js';
-import type { CompressionPolicy } from './payload.js';
+import { type CompressionPolicy, compressionPolicy } from './payload.js';
 import { ServerConnection } from './server-connection.js';
 import type { ServerHost } from './server-host.js';
 import { DEFAULT_SERVER_LIMITS, type ServerCounters, type ServerLimits, type ServerOptions } from './server-options.js';
@@ -19,6 +19,9 @@ export class RpcServer implements ServerHost {
   readonly announcedMethods: readonly string[];
   readonly counters: ServerCounters = {
     callsStarted: 0,
+    controlCallsStarted: 0,
+    dataCallsStarted: 0,
+    bulkCallsStarted: 0,
     callsSucceeded: 0,
     callsFailed: 0,
     callsCancelled: 0,
@@ -31,6 +34,7 @@ export class RpcServer implements ServerHost {
   };
   draining = false;
   private callsInProgress = 0;
+  private readonly callsByClass: Record<TrafficClass, number> = { control: 0, data: 0, bulk: 0 };
   private readonly open = new Set<ServerConnection>();
   private idleWaiters: (() => void)[] = [];
 
@@ -43,9 +47,7 @@ export class RpcServer implements ServerHost {
     this.methods = new MethodTable(options.services, options.interceptors ?? []);
     this.announcedMethods = fitting(this.methods.names);
     this.bulkPort = options.bulkPort ?? (() => undefined);
-    if (options.compression !== undefined) {
-      this.compression = { algorithm: 'gzip', aboveBytes: Number.POSITIVE_INFINITY, ...options.compression };
-    }
+    if (options.compression !== undefined) this.compression = compressionPolicy(options.compression);
   }
 
   /** Calls whose handler has not finished. */
@@ -97,17 +99,27 @@ export class RpcServer implements ServerHost {
 
   readonly nowMs = (): number => this.clock.nowMs();
 
+  /** Calls of one class whose handler has not finished. */
+  inFlightOf(trafficClass: TrafficClass): number {
+    return this.callsByClass[trafficClass];
+  }
+
   /** For connections: a call began or ended. */
-  countCall(by: 1 | -1): void {
+  countCall(by: 1 | -1, trafficClass: TrafficClass): void {
     this.callsInProgress += by;
-    if (by === 1) this.counters.callsStarted++;
-    else if (this.callsInProgress === 0 && this.idleWaiters.length > 0) {
+    this.callsByClass[trafficClass] += by;
+    if (by === 1) {
+      this.counters.callsStarted++;
+      this.counters[STARTED[trafficClass]]++;
+    } else if (this.callsInProgress === 0 && this.idleWaiters.length > 0) {
       const waiters = this.idleWaiters;
       this.idleWaiters = [];
       for (const wake of waiters) wake();
     }
   }
 }
+
+const STARTED = { control: 'controlCallsStarted', data: 'dataCallsStarted', bulk: 'bulkCallsStarted' } as const;
 
 /** As many names as a hello may carry besides its other fields; methods without a number are called by name. */
 function fitting(names: readonly string[]): string[] {

@@ -3,7 +3,15 @@
  * handlers and sends what they return. Reference: book, wire protocol.
  */
 import { CLOSE_CODES, LIMITS, RpcError } from '../../base/index.js';
-import type { CloseReason, Connection, ConnectionHandler, Stream, StreamHandler, Timer } from '../../ports/index.js';
+import type {
+  CloseReason,
+  Connection,
+  ConnectionHandler,
+  Stream,
+  StreamHandler,
+  Timer,
+  TrafficClass,
+} from '../../ports/index.js';
 import {
   beginFrame,
   chooseVersion,
@@ -131,8 +139,14 @@ export class ServerConnection implements ConnectionHandler, LaneFrames, CallHost
   }
 
   /** Why a call must not start; `undefined` when it may. Counts refusals. */
-  refusal(served: ServedMethod | undefined, name: string | undefined): RpcError | undefined {
+  refusal(
+    served: ServedMethod | undefined,
+    name: string | undefined,
+    trafficClass: TrafficClass,
+  ): RpcError | undefined {
     const { server } = this;
+    const { limits } = server;
+    const classMax = limits.classCallsMax[trafficClass];
     if (served === undefined) {
       server.counters.refusedUnknownMethod++;
       return RpcError.of(
@@ -144,11 +158,12 @@ export class ServerConnection implements ConnectionHandler, LaneFrames, CallHost
       server.counters.refusedDraining++;
       return RpcError.of('DRAINING', `${server.identity.id} is draining`);
     }
-    if (server.inFlight >= server.limits.concurrentCallsMax || this.inProgress >= server.limits.connectionCallsMax) {
+    const isFull = server.inFlight >= limits.concurrentCallsMax || this.inProgress >= limits.connectionCallsMax;
+    if (isFull || (classMax !== undefined && server.inFlightOf(trafficClass) >= classMax)) {
       server.counters.refusedOverload++;
-      return RpcError.of('OVERLOADED', `${server.identity.id} has its limit of calls in progress`, {
-        retryAfterMs: server.limits.retryAfterMs,
-      });
+      const which = isFull ? '' : `${trafficClass} `;
+      const message = `${server.identity.id} has its limit of ${which}calls in progress`;
+      return RpcError.of('OVERLOADED', message, { retryAfterMs: limits.retryAfterMs });
     }
     if (this.connection.earlyData && served.definition.idempotent !== true) {
       server.counters.refusedEarlyData++;
@@ -158,17 +173,17 @@ export class ServerConnection implements ConnectionHandler, LaneFrames, CallHost
   }
 
   /** A call has started; every `begun` is followed by one `ended`. @throws RpcError `PEER_VIOLATION` */
-  begun(callId: number, call: StoppableCall): void {
+  begun(callId: number, call: StoppableCall, trafficClass: TrafficClass): void {
     if (this.calls.has(callId)) {
       this.violation('the id of a call in progress for another');
       throw RpcError.of('PEER_VIOLATION', 'the id of a call in progress for another');
     }
-    this.count(1);
+    this.count(1, trafficClass);
     this.watch(callId, call);
   }
 
-  ended(callId: number, call: StoppableCall): void {
-    this.count(-1);
+  ended(callId: number, call: StoppableCall, trafficClass: TrafficClass): void {
+    this.count(-1, trafficClass);
     this.forget(callId, call);
   }
 
@@ -229,9 +244,9 @@ export class ServerConnection implements ConnectionHandler, LaneFrames, CallHost
 
   // Private: bookkeeping
 
-  count(by: 1 | -1): void {
+  count(by: 1 | -1, trafficClass: TrafficClass): void {
     this.inProgress += by;
-    this.server.countCall(by);
+    this.server.countCall(by, trafficClass);
   }
 
   watch(callId: number, call: StoppableCall): void {

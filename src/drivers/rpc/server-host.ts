@@ -1,5 +1,5 @@
 import type { RpcError } from '../../base/index.js';
-import type { Clock, Connection, Logger, Stream } from '../../ports/index.js';
+import type { Clock, Connection, Logger, Stream, TrafficClass } from '../../ports/index.js';
 import type { Hello, ReassemblyBudget } from '../../wire/index.js';
 import type { MethodTable, ServedMethod } from './method-table.js';
 import type { CompressionPolicy } from './payload.js';
@@ -24,7 +24,9 @@ export interface ServerHost {
   /** `inFlight` as replies carry it. */
   readonly load: number;
   /** A call began or ended. */
-  countCall(by: 1 | -1): void;
+  countCall(by: 1 | -1, trafficClass: TrafficClass): void;
+  /** Calls of one class whose handler has not finished. */
+  inFlightOf(trafficClass: TrafficClass): number;
 }
 
 /** A call that a deadline, a cancellation or the end of the connection can stop. */
@@ -46,15 +48,15 @@ export interface CallHost {
   /** What the connection's call streams may hold of frames that have not arrived whole. */
   readonly reassembly: ReassemblyBudget;
   /** Why a call must not start; `undefined` when it may. Counts refusals. */
-  refusal(served: ServedMethod | undefined, name: string | undefined): RpcError | undefined;
+  refusal(served: ServedMethod | undefined, name: string | undefined, trafficClass: TrafficClass): RpcError | undefined;
   /** A call has started; every `begun` is followed by one `ended`. @throws RpcError `PEER_VIOLATION` */
-  begun(callId: number, call: StoppableCall): void;
-  ended(callId: number, call: StoppableCall): void;
+  begun(callId: number, call: StoppableCall, trafficClass: TrafficClass): void;
+  ended(callId: number, call: StoppableCall, trafficClass: TrafficClass): void;
   /** The call can be stopped from now on. */
   watch(callId: number, call: StoppableCall): void;
   /** The call is answered: nothing can stop it any more. */
   forget(callId: number, call: StoppableCall): void;
-  count(by: 1 | -1): void;
+  count(by: 1 | -1, trafficClass: TrafficClass): void;
   /** The compression of replies to this client. */
   compression(): CompressionPolicy | undefined;
   /** The preamble of an incoming stream says that it is a lane. */

@@ -1,5 +1,5 @@
 import { LIMITS, type RpcError, type SendBuffer } from '../../base/index.js';
-import type { Stream, StreamHandler } from '../../ports/index.js';
+import type { Stream, StreamHandler, TrafficClass } from '../../ports/index.js';
 import {
   abandonFrame,
   beginFrame,
@@ -35,6 +35,7 @@ const PROMPT_BYTES = 4_096;
 /** The server's end of a lane: requests in, replies out. A client that does not read its replies is not read from. */
 export class ServerLane implements StreamHandler {
   readonly out: SendBuffer;
+  readonly trafficClass: TrafficClass;
   private readonly stream: Stream;
   private readonly owner: LaneFrames;
   private readonly reader: FrameReader;
@@ -46,6 +47,7 @@ export class ServerLane implements StreamHandler {
     this.stream = stream;
     this.owner = owner;
     this.out = stream.out;
+    this.trafficClass = stream.trafficClass;
     this.reader = new FrameReader(this, LANE_LENGTH_MAX);
   }
 

@@ -1,11 +1,13 @@
 import { LIMITS, type NodeId, type NodeRole } from '../../base/index.js';
-import type { Clock, Logger, Random } from '../../ports/index.js';
+import type { Clock, Logger, Random, TrafficClass } from '../../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../../rpc/index.js';
 import type { CompressionPolicy } from './payload.js';
 
 export interface ServerLimits {
   /** Calls in progress on the whole server; beyond it calls are refused with `OVERLOADED`. Default 8,192. */
   readonly concurrentCallsMax: number;
+  /** Calls of one traffic class in progress, within `concurrentCallsMax`. Default: no limit of its own. */
+  readonly classCallsMax: Readonly<Partial<Record<TrafficClass, number>>>;
   /** Calls in progress from one connection, so that one client cannot take all of the above. Default 4,096. */
   readonly connectionCallsMax: number;
   /** Longest message taken, decompressed. Default 4 MiB; worst-case memory is this times the streams of a connection. */
@@ -18,6 +20,7 @@ export interface ServerLimits {
 
 export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   concurrentCallsMax: 8_192,
+  classCallsMax: {},
   connectionCallsMax: 4_096,
   messageBytesMax: LIMITS.messageBytesDefault,
   retryAfterMs: 100,
@@ -41,6 +44,10 @@ export interface ServerOptions {
 /** Increased in place; read them at any time. */
 export interface ServerCounters {
   callsStarted: number;
+  /** Of `callsStarted`, by traffic class. */
+  controlCallsStarted: number;
+  dataCallsStarted: number;
+  bulkCallsStarted: number;
   callsSucceeded: number;
   callsFailed: number;
   callsCancelled: number;

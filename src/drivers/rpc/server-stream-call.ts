@@ -3,7 +3,7 @@
  * for a lane.
  */
 import { CLOSE_CODES, LIMITS, RpcError } from '../../base/index.js';
-import { type Stream, type StreamHandler, type Timer, TRAFFIC_CLASSES } from '../../ports/index.js';
+import { type Stream, type StreamHandler, type Timer, TRAFFIC_CLASSES, type TrafficClass } from '../../ports/index.js';
 import type { MethodKind } from '../../rpc/index.js';
 import {
   beginFrame,
@@ -20,7 +20,7 @@ import { handlerError, outputError } from './handler-error.js';
 import { MessageQueue } from './message-queue.js';
 import { MessageWriter } from './message-writer.js';
 import { validated } from './method-table.js';
-import { readPayload } from './payload.js';
+import { compressionOf, readPayload } from './payload.js';
 import { ServerCall } from './server-call.js';
 import type { CallHost, StoppableCall } from './server-host.js';
 import { writeHeadersOf } from './server-lane.js';
@@ -30,6 +30,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
   deadlineMs = Number.POSITIVE_INFINITY;
   private readonly owner: CallHost;
   private readonly stream: Stream;
+  private readonly trafficClass: TrafficClass;
   private readonly reader: FrameReader;
   private call: ServerCall | undefined;
   private inputs: MessageQueue | undefined;
@@ -45,7 +46,8 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     this.owner = owner;
     this.stream = stream;
     const { clock, limits } = owner.server;
-    stream.setClass(TRAFFIC_CLASSES[classNumber] ?? 'data');
+    this.trafficClass = TRAFFIC_CLASSES[classNumber] ?? 'data';
+    stream.setClass(this.trafficClass);
     this.reader = new FrameReader(this, LIMITS.laneFrameBytesMax, owner.reassembly);
     this.headTimer = clock.setTimer(limits.helloTimeoutMs, () => this.refuse('no head came in time'), { unref: true });
   }
@@ -120,15 +122,17 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     const { server, connection } = this.owner;
     const head = readCallHead(flags, bytes, start, end);
     const served = server.methods.find(head.methodName, head.methodNumber);
-    const refusal = this.owner.refusal(served, head.methodName);
+    const refusal = this.owner.refusal(served, head.methodName, this.trafficClass);
     if (refusal !== undefined || served === undefined) throw refusal;
     if (head.timeoutMs > 0) this.deadlineMs = server.clock.nowMs() + head.timeoutMs;
     const call = new ServerCall(served, callId, this.deadlineMs, head.headers, connection, server.nowMs);
     const bytesMax = this.owner.hello?.messageBytesMax ?? LIMITS.messageBytesDefault;
     this.reader.setLengthMax(streamLengthMax(server.limits.messageBytesMax));
     this.call = call;
-    this.writer = new MessageWriter(this.stream, callId, bytesMax, this.owner.compression(), server.clock);
-    this.owner.begun(callId, this);
+    const policy = this.owner.compression();
+    const compression = policy && compressionOf(policy, served.definition.kind);
+    this.writer = new MessageWriter(this.stream, callId, bytesMax, compression, server.clock);
+    this.owner.begun(callId, this, this.trafficClass);
     this.counted = true;
     const { kind } = served.definition;
     if (kind === 'clientStream' || kind === 'bidiStream') {
@@ -294,6 +298,6 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
   private finish(): void {
     if (!this.counted || this.call === undefined) return;
     this.counted = false;
-    this.owner.ended(this.call.callId, this);
+    this.owner.ended(this.call.callId, this, this.trafficClass);
   }
 }

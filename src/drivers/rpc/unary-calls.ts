@@ -25,7 +25,7 @@ export class UnaryCalls {
     try {
       const head = readCallHead(flags, bytes, start, end);
       const served = server.methods.find(head.methodName, head.methodNumber);
-      const refusal = host.refusal(served, head.methodName);
+      const refusal = host.refusal(served, head.methodName, lane.trafficClass);
       if (refusal !== undefined || served === undefined) throw refusal;
       if (served.definition.kind !== 'unary') {
         throw RpcError.of('KIND_MISMATCH', `${served.name} is of kind ${served.definition.kind}, not unary`);
@@ -44,7 +44,7 @@ export class UnaryCalls {
 
   private run(lane: ServerLane, call: ServerCall, input: unknown): void {
     const { definition, handler } = call.served;
-    this.host.count(1);
+    this.host.count(1, lane.trafficClass);
     let output: unknown;
     try {
       const checked = definition.input === undefined ? input : validated(definition.input, input, 'input');
@@ -77,7 +77,7 @@ export class UnaryCalls {
   }
 
   private succeed(lane: ServerLane, call: ServerCall, output: unknown): void {
-    this.host.count(-1);
+    this.host.count(-1, lane.trafficClass);
     if (call.done || this.host.closed) return;
     try {
       const encoded = encodeMessage(output);
@@ -116,7 +116,7 @@ export class UnaryCalls {
   }
 
   private fail(lane: ServerLane, call: ServerCall, thrown: unknown): void {
-    this.host.count(-1);
+    this.host.count(-1, lane.trafficClass);
     if (call.done || this.host.closed) return;
     this.answerError(lane, call, handlerError(thrown, call.method, this.host.server.logger));
   }

@@ -60,4 +60,31 @@ onBothTransports('compression', (world) => {
     for (const short of ['', 'x', 'kdWq0'])
       expect(await world().run(client.echo(short, { compress: true }))).to.equal(short);
   });
+
+  it('has a size of its own for the messages of streaming calls, both ways', async () => {
+    for (const streamsAboveBytes of [100, Number.POSITIVE_INFINITY]) {
+      const policy = { aboveBytes: streamsAboveBytes === 100 ? Number.POSITIVE_INFINITY : 100, streamsAboveBytes };
+      serve(policy);
+      const channel = world().channel({ compression: policy });
+      const client = serviceClient(Texts, channel);
+      await world().until('the hello', () => {
+        channel.connect();
+        return channel.hello !== undefined;
+      });
+      const streamed = await sentBy(() => collect(client.chat([text])));
+      const called = await sentBy(() => client.echo(text));
+      const [short, long] = streamsAboveBytes === 100 ? [streamed, called] : [called, streamed];
+      for (const bytes of short) expect(bytes).to.be.below(text.length / 4);
+      for (const bytes of long) expect(bytes).to.be.above(text.length);
+      await world().run(channel.close());
+    }
+  });
+
+  /** What leaves each end for it. */
+  async function sentBy(call: () => Promise<unknown>): Promise<number[]> {
+    const ends = [world().clientEndpoint.counters, world().serverEndpoint.counters];
+    const before = ends.map(({ bytesSent }) => bytesSent);
+    await world().run(call());
+    return ends.map(({ bytesSent }, i) => bytesSent - (before[i] ?? 0));
+  }
 });

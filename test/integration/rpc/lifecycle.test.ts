@@ -234,6 +234,29 @@ onBothTransports('a channel', (world) => {
     await world().run(Promise.all(running));
   });
 
+  it('is refused by the limit of its traffic class while other classes are served, each counted by itself', async () => {
+    const { client } = setUp({ limits: { classCallsMax: { data: 1 } } }, { retry: { attemptsMax: 1 } });
+    const running = client.wait(null);
+    await world().until('the handler', () => server.started === 1);
+    const refused = await errorOf(client.quick(1));
+    expect(refused).to.include({ reason: 'OVERLOADED', maybeExecuted: false });
+    expect(refused.message).to.include('data calls');
+    expect(await world().run(client.quick(2, { priority: 'control' }))).to.equal(2);
+    expect(await world().run(client.quick(3, { priority: 'bulk' }))).to.equal(3);
+    server.gate.open('');
+    await world().run(running);
+    expect(await world().run(client.quick(4))).to.equal(4);
+    expect(world().rpc.counters).to.include({ callsStarted: 4, controlCallsStarted: 1, bulkCallsStarted: 1 });
+  });
+
+  it('gives its calls the time of their traffic class when they set none', async () => {
+    const { client } = setUp({}, { timeoutMs: 60_000, classTimeoutsMs: { control: 30 } });
+    const patient = client.wait(null);
+    expect((await errorOf(client.wait(null, { priority: 'control' }))).reason).to.equal('DEADLINE');
+    server.gate.open('done');
+    expect(await world().run(patient)).to.equal('done');
+  });
+
   it('sees its server drain: what runs is finished, what is new is refused', async () => {
     const { client, channel } = setUp({}, { retry: { attemptsMax: 1 } });
     const running = client.wait(null);

@@ -91,9 +91,14 @@ describe('settings derived for the parts of a node', () => {
   });
 
   it('give each class its own call limits, else those of rpc', () => {
-    const settings = parseOptions({ rpc: { timeoutMs: 500 }, network: { bulk: { concurrentCallsMax: 4 } } });
-    expect(callSettings(settings, 'bulk')).to.deep.equal({ timeoutMs: 500, concurrentCallsMax: 4 });
-    expect(callSettings(settings, 'control')).to.deep.equal({ timeoutMs: 500, concurrentCallsMax: 8_192 });
+    const settings = parseOptions({
+      rpc: { timeoutMs: 500 },
+      network: { control: { timeoutMs: 70 }, bulk: { concurrentCallsMax: 4 } },
+    });
+    expect(callSettings(settings)).to.deep.equal({
+      classTimeoutsMs: { control: 70, data: 500, bulk: 500 },
+      classCallsMax: { bulk: 4 },
+    });
   });
 
   it('name the scheduler’s shares as it does', () => {
