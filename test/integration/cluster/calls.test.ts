@@ -237,4 +237,20 @@ describe('a cluster over real QUIC sockets', () => {
     expect(await second.callWorker('probe.whoami', {}, 'again=yes')).to.equal('after');
     expect(second.stats().workers.find(({ id }) => id === 'w5')?.resumed).to.equal(true);
   });
+
+  it('bounds and times calls by traffic class, as the options of its nodes say', async () => {
+    const services = [probeService('bounded')];
+    const network = { bulk: { concurrentCallsMax: 1 }, control: { timeoutMs: 50 } };
+    const worker = await cluster.addWorker({ id: 'w6', services, tags: { bounded: 'yes' }, network });
+    await using caller = await cluster.client({ network, retry: { attemptsMax: 1 } });
+    const probe = caller.service(Probe);
+    const at = { filter: 'bounded=yes' } as const;
+    const running = probe.once({ ms: 500 }, { ...at, priority: 'bulk' });
+    await until(() => worker.stats().inFlight === 1);
+    expect((await errorOf(probe.once({ ms: 0 }, { ...at, priority: 'bulk' }))).reason).to.equal('OVERLOADED');
+    expect((await errorOf(probe.once({ ms: 500 }, { ...at, priority: 'control' }))).reason).to.equal('DEADLINE');
+    expect(await running).to.equal('bounded');
+    expect(worker.stats().server).to.include({ bulkCallsStarted: 1 });
+    await worker.close();
+  });
 });
