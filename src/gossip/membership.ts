@@ -9,7 +9,7 @@ import type { GossipContext } from './gossip-context.js';
 import { STATE } from './member-table.js';
 import type { Accusation, Alive, Dead, Left, News, StateEntry, Suspect, Tags } from './messages.js';
 import { type PartitionChange, PartitionDetector } from './partition-detector.js';
-import { Suspicions } from './suspicions.js';
+import { Suspicions, suspicionMinMs } from './suspicions.js';
 
 export class Membership {
   readonly suspicions: Suspicions;
@@ -230,16 +230,21 @@ export class Membership {
     const { table } = context;
     const slot = table.find(news.id);
     if (slot < 0 || !table.isLive(slot) || news.incarnation < table.factOf(slot).incarnation) return;
+    const isRefuted = news.incarnation > table.factOf(slot).incarnation;
     table.raiseIncarnation(slot, news.incarnation);
-    if (table.stateOf(slot) === STATE.suspect) {
+    if (table.stateOf(slot) === STATE.suspect && !isRefuted) {
       if (this.suspicions.confirm(slot, news.by, context.activeMs)) context.announce(news, true);
       return;
     }
+    // A suspicion of a higher incarnation says that an earlier one was refuted, though the refutation was lost: the
+    // time starts anew (memberlist counts a confirmation here).
+    const isNew = table.stateOf(slot) === STATE.alive;
     context.counters.suspicions += 1;
+    this.suspicions.end(slot);
     this.suspicions.start(slot, news.by, table.liveCount, context.activeMs);
     table.setState(slot, STATE.suspect);
     context.announce(news, true);
-    this.event('suspected', slot);
+    if (isNew) this.event('suspected', slot);
   }
 
   private dead(news: Dead): void {
@@ -295,7 +300,7 @@ export class Membership {
   }
 
   private isHolding(): boolean {
-    return this.partition.isSuspected && this.context.activeMs < this.holdUntilMs;
+    return this.context.activeMs < this.holdUntilMs;
   }
 
   private tellPartition(change: PartitionChange): void {
@@ -304,8 +309,12 @@ export class Membership {
     const report = this.partition.report(table.liveCount);
     const type = change === 'suspected' ? 'partitionSuspected' : 'partitionHealed';
     outbox.event({ type, missing: report.missing, share: report.share, atMs: nowMs });
-    if (change === 'suspected' && options.partitionPolicy(report) === 'hold') {
-      this.holdUntilMs = activeMs + options.partitionHoldMs;
+    if (change === 'suspected') {
+      if (options.partitionPolicy(report) === 'hold') this.holdUntilMs = activeMs + options.partitionHoldMs;
+    } else {
+      // The last ones that are held get the time of an ordinary suspicion to refute theirs.
+      const graceMs = suspicionMinMs(options, table.liveCount) * options.suspicionMaxTimeoutMult;
+      this.holdUntilMs = Math.min(this.holdUntilMs, activeMs + graceMs);
     }
   }
 

@@ -108,8 +108,8 @@ describe(`nodes that are away for a while, in virtual time, seed ${SEED}`, () =>
     const sim = new SimulatedGossip({ nodes: 20, seed: SEED, options });
     sim.run(5_000);
     const found = partition(sim, 120_000, (node) => node.index < 10);
-    const lost = 20 * 10;
-    expect(sim.countOf('failed'), 'only those that failed before it was seen as a partition').to.be.below(lost / 2 + 1);
+    const share = Math.ceil(20 * sim.options.partitionShare);
+    expect(sim.countOf('failed'), 'only those that failed before it was seen').to.be.at.most(20 * share);
     expect(found.healedMs).to.be.at.most(found.boundMs);
   });
 });

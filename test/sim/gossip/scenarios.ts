@@ -1,5 +1,5 @@
 /** Scenarios that return what they found, so that the tests can hold the protocol and its mutants against them. */
-import type { NodeId } from '../../../src/base/index.js';
+import { type NodeId, Prng } from '../../../src/base/index.js';
 import { type GossipOptions, pushPullScale, suspicionMinMs } from '../../../src/gossip/index.js';
 import { SimulatedGossip, type SimulatedGossipOptions, type SimulatedNode, subjectOf } from './simulated-gossip.js';
 
@@ -11,6 +11,7 @@ export interface QuietFindings {
   readonly longestSuspicionMs: number;
   /** Share of those that lasted longer than the shortest suspicion. */
   readonly longSuspicionShare: number;
+  /** Everyone holds everyone for alive, now or within the shortest suspicion. */
   readonly isAgreed: boolean;
   /** Probes that ended in a suspicion, among all. */
   readonly failedProbeShare: number;
@@ -37,15 +38,17 @@ export function quietTime(setup: SimulatedGossipOptions, durationMs: number): Qu
   const minMs = suspicionMinMs(sim.options, setup.nodes);
   const nodeSeconds = (setup.nodes * durationMs) / 1_000;
   const probes = sumOf(sim, 'probes');
+  const laneBytesPerNodeS = sim.traffic.laneBytes / nodeSeconds;
+  const bytesPerNodeS = sim.traffic.bytes / nodeSeconds;
   return {
     failed: sim.countOf('failed'),
     suspected: sim.countOf('suspected'),
     longestSuspicionMs: Math.max(0, ...durations),
     longSuspicionShare: durations.filter((ms) => ms > minMs).length / Math.max(1, durations.length),
-    isAgreed: sim.isAgreed,
+    isAgreed: sim.runUntil(() => sim.isAgreed, minMs),
     failedProbeShare: sumOf(sim, 'probesFailed') / probes,
-    bytesPerNodeS: sim.traffic.bytes / nodeSeconds,
-    laneBytesPerNodeS: sim.traffic.laneBytes / nodeSeconds,
+    bytesPerNodeS,
+    laneBytesPerNodeS,
     sim,
   };
 }
@@ -166,3 +169,32 @@ export function sizes(...always: number[]): number[] {
 
 /** The seed of a simulation; printed in test names, replaced by `FLOTILLA_SIM_SEED`. */
 export const SEED = process.env.FLOTILLA_SIM_SEED ?? 'gossip';
+
+export interface StarvedFindings {
+  /** Times that a node held a member that was never starved for suspect. */
+  readonly healthySuspected: number;
+  readonly healthyFailed: number;
+}
+
+/** A tenth of the nodes get the processor for a millisecond now and then: acks wait while their deadlines pass. */
+export function starve(setup: SimulatedGossipOptions, durationMs: number): StarvedFindings {
+  const sim = new SimulatedGossip(setup);
+  const random = new Prng(`starve/${setup.seed}`);
+  const starved = sim.nodes.slice(0, Math.ceil(setup.nodes / 10));
+  for (const node of starved) {
+    const sleep = () => {
+      sim.pause(node);
+      sim.at(500 + random.float() * 3_000, wake);
+    };
+    const wake = () => {
+      sim.resume(node);
+      sim.at(0.3 + random.float() * 1.5, sleep);
+    };
+    sim.at(random.float() * 5_000, sleep);
+  }
+  sim.run(durationMs);
+  const starvedIds = new Set(starved.map((node) => node.id));
+  const countHealthy = (type: 'suspected' | 'failed') =>
+    sim.events.filter(({ event }) => event.type === type && !starvedIds.has(event.member.id)).length;
+  return { healthySuspected: countHealthy('suspected'), healthyFailed: countHealthy('failed') };
+}

@@ -9,6 +9,7 @@ import {
   type GossipOptions,
   gossipOptions,
   type OutgoingDatagram,
+  suspicionMinMs,
 } from '../../../src/gossip/index.js';
 import { message } from './arbitraries.js';
 
@@ -318,6 +319,19 @@ describe('a gossip core', () => {
     core.step({ sender: w(2), messages: [late] }, at(2), 2);
     expect(core.member(w(1))).to.deep.include({ tags: { zone: 'b' }, state: 'suspect', incarnation: 3 });
     expect(eventsOf(core.drain())).to.deep.equal(['suspected w1', 'tagsUpdated w1']);
+  });
+
+  it('starts the time of a suspicion anew when one of a higher incarnation shows that the first was refuted', () => {
+    const core = coreOf(1, { probeIntervalMs: 60_000 });
+    const options = gossipOptions('lan', { probeIntervalMs: 60_000 });
+    const suspect = (incarnation: number, nowMs: number) =>
+      core.step({ sender: w(2), messages: [{ type: 'suspect', id: w(1), incarnation, by: w(2) }] }, at(2), nowMs);
+    const shortestMs = suspicionMinMs(options, 2);
+    suspect(1, 0);
+    runTo(core, shortestMs - 10);
+    suspect(2, shortestMs - 10);
+    expect(eventsOf(runTo(core, shortestMs + 10))).to.not.include('failed w1');
+    expect(eventsOf(runTo(core, 2 * shortestMs))).to.include('failed w1');
   });
 
   it('scores the health of a member by how late its acks come', () => {
