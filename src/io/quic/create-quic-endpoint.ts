@@ -44,6 +44,6 @@ export async function createQuicEndpoint(options: QuicEndpointOptions): Promise<
   const quiche = await loadNative();
   const tls = await TlsKeeper.load(quiche, transport, options.tls, clock, logger, ticketKey);
   const socket = await DatagramSocket.bind(options.listen, transport.socketBufferBytes);
-  const sessions = new SessionBook(options.sessions ?? createMemorySessionStore(), tls.identity.fingerprint);
+  const sessions = new SessionBook(options.sessions ?? createMemorySessionStore(), tls.sessionOwner);
   return new QuicEndpoint({ quiche, socket, options: transport, tls, sessions, scheduler, clock, random, logger });
 }

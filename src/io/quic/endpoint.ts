@@ -126,7 +126,7 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
    */
   async reloadTls(): Promise<boolean> {
     const hasChanged = await this.tls.reload();
-    this.sessions.setOwner(this.identity.fingerprint);
+    this.sessions.setOwner(this.tls.sessionOwner);
     this.checkCertificates();
     return hasChanged;
   }

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { isLoopback, LIMITS } from '../../base/index.js';
 import type { NativeConfig, Quiche } from './native.js';
 import type { ResolvedTransportOptions } from './options.js';
@@ -37,7 +38,16 @@ export class QuicConfigs {
 
   setTicketKey(key: Uint8Array): void {
     this.ticketKey = key;
-    for (const config of this.bySize.values()) config.setTicketKey(key);
+    const effective = this.effectiveTicketKey();
+    for (const config of this.bySize.values()) config.setTicketKey(effective);
+  }
+
+  /**
+   * A resumed handshake verifies no chain, so tickets are good only for nodes that trust the same authorities: when one is
+   * withdrawn, its certificates cannot come back by resumption.
+   */
+  private effectiveTicketKey(): Uint8Array {
+    return createHmac('sha384', this.ticketKey).update(this.material.authorities).digest();
   }
 
   private build(datagramBytes: number): NativeConfig {
@@ -65,7 +75,7 @@ export class QuicConfigs {
     config.setActiveConnectionIdLimit(2);
     config.setDisableActiveMigration(true);
     config.setCcAlgorithm(CONGESTION_CONTROL[o.congestionControl]);
-    config.setTicketKey(this.ticketKey);
+    config.setTicketKey(this.effectiveTicketKey());
     if (o.earlyData) config.enableEarlyData();
     return config;
   }

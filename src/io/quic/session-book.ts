@@ -3,22 +3,22 @@ import { formatAddress } from '../../base/index.js';
 import type { SessionStore } from '../../ports/index.js';
 
 /**
- * The client's sessions by peer (`role@host:port`). Each value begins with the first 8 bytes of our own certificate's
- * fingerprint: a session carries the identity of the handshake that made it, so one made with an older certificate is
- * not offered any more.
+ * The client's sessions by peer (`role@host:port`). Each value begins with the first 8 bytes of its owner, a digest of
+ * our own certificate and of the authorities we trust: a session carries the identities of the handshake that made it,
+ * so one made with an older certificate, or under an authority that has been withdrawn, is not offered any more.
  */
 export class SessionBook {
   private readonly store: SessionStore;
   private owner: Buffer;
 
-  constructor(store: SessionStore, fingerprint: string) {
+  constructor(store: SessionStore, owner: string) {
     this.store = store;
-    this.owner = ownerOf(fingerprint);
+    this.owner = ownerOf(owner);
   }
 
-  /** From now on sessions belong to this certificate. */
-  setOwner(fingerprint: string): void {
-    this.owner = ownerOf(fingerprint);
+  /** From now on sessions belong to this owner (hexadecimal). */
+  setOwner(owner: string): void {
+    this.owner = ownerOf(owner);
   }
 
   find(key: string): Uint8Array | undefined {
@@ -44,8 +44,8 @@ export function sessionKey(role: NodeRole, address: SocketAddress): string {
   return `${role}@${formatAddress(address)}`;
 }
 
-function ownerOf(fingerprint: string): Buffer {
-  return Buffer.from(fingerprint.slice(0, 2 * OWNER_BYTES), 'hex');
+function ownerOf(owner: string): Buffer {
+  return Buffer.from(owner.slice(0, 2 * OWNER_BYTES), 'hex');
 }
 
 const OWNER_BYTES = 8;

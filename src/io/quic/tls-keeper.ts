@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { FlotillaError, type PeerIdentity } from '../../base/index.js';
 import type { Clock, Logger } from '../../ports/index.js';
 import type { NativeConfig, Quiche } from './native.js';
@@ -51,6 +52,12 @@ export class TlsKeeper {
 
   get identity(): PeerIdentity {
     return this.material.identity;
+  }
+
+  /** Names what a client's session depends on: its own certificate and the authorities that it trusts. */
+  get sessionOwner(): string {
+    const { identity, authorities } = this.material;
+    return createHash('sha256').update(identity.fingerprint).update(authorities).digest('hex');
   }
 
   get denied(): ReadonlySet<string> {

@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { FlotillaError, type PeerIdentity } from '../../base/index.js';
 import type { Clock } from '../../ports/index.js';
@@ -36,6 +36,8 @@ export interface TlsMaterial {
   readonly key: string;
   readonly denied: ReadonlySet<string>;
   readonly identity: PeerIdentity;
+  /** A digest of the set of authorities: whoever trusts others has another. */
+  readonly authorities: string;
 }
 
 /**
@@ -106,8 +108,12 @@ function check(
   clock: Clock,
   names: Names,
 ): TlsMaterial {
-  for (const pem of splitPem(ca, names.ca))
-    attempt(names.ca, 'is not a PEM certificate', () => new X509Certificate(pem));
+  const trusted = splitPem(ca, names.ca).map(
+    (pem) => attempt(names.ca, 'is not a PEM certificate', () => new X509Certificate(pem)).fingerprint256,
+  );
+  const authorities = createHash('sha256')
+    .update([...new Set(trusted)].sort().join())
+    .digest('hex');
   const [leafPem = ''] = splitPem(cert, names.cert);
   const leaf = attempt(names.cert, 'is not a PEM certificate', () => new X509Certificate(leafPem));
   const privateKey = attempt(names.key, 'is not a PEM private key without a password', () => createPrivateKey(key));
@@ -123,7 +129,7 @@ function check(
       `${names.cert} ${trouble}: issue it again with \`flotilla certs init --renew\``,
     );
   }
-  return { ca, cert, key, denied, identity: facts.identity };
+  return { ca, cert, key, denied, identity: facts.identity, authorities };
 }
 
 const NONE: ReadonlySet<string> = new Set();

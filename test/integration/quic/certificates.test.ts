@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { FlotillaError } from '../../../src/base/index.js';
-import type { TlsFiles, TlsPem } from '../../../src/io/quic/index.js';
+import { createMemorySessionStore, type QuicEndpoint, type TlsFiles, type TlsPem } from '../../../src/io/quic/index.js';
 import { systemClock } from '../../../src/io/system/index.js';
 import type { Clock } from '../../../src/ports/index.js';
 import { RawClient } from './raw-peer.js';
@@ -17,6 +17,10 @@ function clockAt(offsetMs: () => number): Clock {
     wallMs: () => systemClock.wallMs() + offsetMs(),
     setTimer: (delayMs, fire, options) => systemClock.setTimer(delayMs, fire, options),
   };
+}
+
+function sessionOf(server: QuicEndpoint): string {
+  return `worker@${server.address.host}:${server.address.port}`;
 }
 
 async function codeOf(attempt: Promise<unknown>): Promise<[string, string]> {
@@ -162,6 +166,46 @@ describe('certificates', () => {
     const reason = await dialled.end();
     expect(reason).to.deep.include({ by: 'peer', code: 3, reason: 'UNAUTHENTICATED' });
     expect(reason.message).to.contain('expired');
+  });
+
+  it('of an authority that has been withdrawn are refused, also when the connection would be resumed', async () => {
+    const both = ca.certPem + rogueCa.certPem;
+    const own = await pemFor('worker', 'w1', { authority: rogueCa });
+    const files = writeFiles({ ...own, ca: both });
+    const server = await endpoint('worker', 'w1', { tls: { ...files, reloadIntervalMs: 0 } });
+    listenEcho(server);
+    const sessions = createMemorySessionStore();
+    const client = await endpoint('client', 'c1', { sessions, tls: { ...(await pemFor('client', 'c1')), ca: both } });
+    for (const resumed of [false, true]) {
+      const dialled = connect(client, server);
+      const connection = await dialled.open();
+      expect(await echo(connection, 'trusted')).to.equal('trusted');
+      expect(connection.resumed).to.equal(resumed);
+      await until('the session', () => sessions.get(sessionOf(server)) !== undefined);
+      connection.close(0, '');
+      await dialled.end();
+    }
+    writeFiles({ ...own, ca: rogueCa.certPem });
+    expect(await server.reloadTls()).to.equal(true);
+    expect(await connect(client, server, { earlyData: false }).end()).to.include({ reason: 'UNAUTHENTICATED' });
+  });
+
+  it('of a server whose authority the client has withdrawn are refused, whatever session it has', async () => {
+    const both = ca.certPem + rogueCa.certPem;
+    const tls = { ...(await pemFor('worker', 'w1', { authority: rogueCa })), ca: both };
+    const server = await endpoint('worker', 'w1', { tls });
+    listenEcho(server);
+    const sessions = createMemorySessionStore();
+    const files = writeFiles({ ...(await pemFor('client', 'c1')), ca: both });
+    const client = await endpoint('client', 'c1', { sessions, tls: { ...files, reloadIntervalMs: 0 } });
+    const dialled = connect(client, server);
+    expect(await echo(await dialled.open(), 'trusted')).to.equal('trusted');
+    await until('the session', () => sessions.get(sessionOf(server)) !== undefined);
+    dialled.connection?.close(0, '');
+    await dialled.end();
+    writeFileSync(files.caFile, ca.certPem);
+    expect(await client.reloadTls()).to.equal(true);
+    expect(await connect(client, server).end()).to.include({ reason: 'UNAUTHENTICATED' });
   });
 
   it('are renewed from their files without a restart', async () => {
