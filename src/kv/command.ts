@@ -72,7 +72,7 @@ export type KvCommand =
   | { readonly type: 'timeToLive'; readonly lease: number; readonly withKeys: boolean }
   /** Ends the leases that are over at `nowMs`, those longest over first; many need several commands (`more`). */
   | { readonly type: 'expireLeases'; readonly nowMs: number }
-  /** Forgets what was overwritten or deleted at or before a revision. */
+  /** Forgets the states before a revision. */
   | { readonly type: 'compact'; readonly revision: number };
 
 /** Makes a command count once, however often it is proposed. */

@@ -152,7 +152,8 @@ function compact({ store }: KvState, revision: number): KvAnswer {
   }
   store.checkRevision(revision);
   store.compact(revision);
-  return { type: 'compacted' };
+  store.forgetSome(FORGOTTEN_PER_COMPACTION);
+  return { type: 'compacted', more: store.forgottenRevision < store.compactRevision };
 }
 
 function describe({ leases }: KvState, { id, ttlMs, expiresAtMs }: Lease, withKeys: boolean): LeaseReply {
@@ -169,6 +170,9 @@ function bytesOf(reply: TxnOpReply): number {
   const items = reply.type === 'range' ? reply.items : reply.previous;
   return items.reduce((sum, item) => sum + item.value.length + item.key.length * 3, 0);
 }
+
+/** About ten milliseconds. */
+const FORGOTTEN_PER_COMPACTION = 2_000;
 
 /** A read for which the transaction's reply has no room: nothing, and that there is more. */
 const NO_ROOM: RangeReply = { type: 'range', items: [], count: 0, more: true };

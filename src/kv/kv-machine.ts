@@ -160,7 +160,9 @@ export class KvMachine implements StateMachine {
     } catch (error) {
       answer = refusalOf(error);
     }
-    this.hub.note(this.state.store.commit());
+    const { store } = this.state;
+    this.hub.note(store.commit());
+    store.forgetSome(FORGOTTEN_PER_COMMAND);
     return this.reply(answer);
   }
 
@@ -168,6 +170,9 @@ export class KvMachine implements StateMachine {
     return encodeReply({ revision: this.state.store.revision, answer });
   }
 }
+
+/** More than a command usually changes, so that forgetting ends although commands go on. */
+const FORGOTTEN_PER_COMMAND = 4;
 
 function refusalOf(error: unknown): KvAnswer {
   if (!(error instanceof Refusal)) throw error;

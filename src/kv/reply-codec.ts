@@ -59,6 +59,9 @@ function writeAnswer(writer: ByteWriter, answer: KvAnswer): void {
       for (const lease of answer.leases) writer.uint(lease);
       writer.byte(answer.more ? 1 : 0);
       return;
+    case 'compacted':
+      writer.byte(answer.more ? 1 : 0);
+      return;
     case 'error':
       writer.text(answer.reason);
       writer.text(answer.message);
@@ -115,7 +118,7 @@ function readAnswer(reader: ByteReader): KvAnswer {
     case 'expired':
       return { type, leases: readList(reader, (from) => from.uint()), more: reader.byte() === 1 };
     case 'compacted':
-      return { type };
+      return { type, more: reader.byte() === 1 };
     case 'error':
       return { type, reason: readReason(reader), message: reader.text() };
     default:

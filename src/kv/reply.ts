@@ -47,7 +47,8 @@ export type KvAnswer =
   /** `keys`: how many were deleted. */
   | { readonly type: 'revoked'; readonly keys: number }
   | { readonly type: 'expired'; readonly leases: readonly number[]; readonly more: boolean }
-  | { readonly type: 'compacted' }
+  /** `more`: the memory of the forgotten states comes back with later commands; the same command again speeds it up. */
+  | { readonly type: 'compacted'; readonly more: boolean }
   | { readonly type: 'error'; readonly reason: RpcReason; readonly message: string };
 
 /** The answer to one command, and the store's revision after it. */

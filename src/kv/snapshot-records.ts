@@ -10,7 +10,7 @@ import { sizeOf } from './version-store.js';
  * end. Equal states have equal records, so equal bytes and equal hashes.
  *
  * ```
- *   head     "FKV" · version (1) · revision · compact revision · clock · next lease
+ *   head     "FKV" · version (1) · revision · compact revision · forgotten revision · clock · next lease
  *   version  key · revision · flag · [create revision · version · lease · value]
  *   lease    id · time to live · end          session  id · floor
  *   reply    session · sequence · flag · [reply]
@@ -36,7 +36,9 @@ function* recordWriters({ store, leases, sessions }: KvState): Generator<(writer
     writer.byte(RECORD.head);
     writer.text(MAGIC);
     writer.uint(VERSION);
-    for (const value of [store.revision, store.compactRevision, leases.clockMs, leases.nextId]) writer.uint(value);
+    for (const revision of [store.revision, store.compactRevision, store.forgottenRevision]) writer.uint(revision);
+    writer.uint(leases.clockMs);
+    writer.uint(leases.nextId);
   };
   for (const [, version] of store.versions.entries()) yield (writer) => writeVersion(writer, version);
   for (const [, { id, ttlMs, expiresAtMs }] of leases.leases.entries()) {
@@ -135,6 +137,7 @@ export class RecordLoader {
     if (version !== VERSION) throw new MalformedBytes(`their version is ${version}, not ${VERSION}`);
     store.revision = reader.uint();
     store.compactRevision = reader.uint();
+    store.forgottenRevision = reader.uint();
     leases.clockMs = reader.uint();
     leases.nextId = reader.uint();
   }
@@ -158,7 +161,7 @@ export class RecordLoader {
     this.before = version;
     store.versions.set(version, version);
     store.bytes += sizeOf(version);
-    if (modRevision <= store.compactRevision) return;
+    if (modRevision <= store.forgottenRevision) return;
     const changes = this.changes.get(modRevision);
     if (changes === undefined) this.changes.set(modRevision, [version]);
     else changes.push(version);

@@ -24,8 +24,10 @@ export type VersionId = Pick<KeyVersion, 'key' | 'modRevision'>;
 export class VersionStore {
   /** The last complete revision; grows by one with every change. */
   revision = 0;
-  /** Older states are forgotten; this one can still be read. */
+  /** The oldest state that can be read. */
   compactRevision = 0;
+  /** What only states before this one need is forgotten; it follows `compactRevision` in parts. */
+  forgottenRevision = 0;
   /** Keys and values, history included. */
   bytes = 0;
   current = new SortedMap<string, KeyValue>(compareKeys);
@@ -110,17 +112,30 @@ export class VersionStore {
     return keys;
   }
 
-  /**
-   * Forgets what only states before `revision` need. The work is in proportion to the changes that are forgotten, not
-   * to the size of the store.
-   */
+  /** From now on states before `revision` cannot be read. What only they need is forgotten by {@link forgetSome}. */
   compact(revision: number): void {
-    assert(revision <= this.revision, 'a compaction of what there is');
-    for (let first = this.changes.first(); first !== undefined && first[0] <= revision; first = this.changes.first()) {
-      for (const change of first[1]) this.forgetBefore(change);
-      this.changes.delete(first[0]);
+    assert(revision >= this.compactRevision && revision <= this.revision, 'a compaction of what there is');
+    this.compactRevision = revision;
+  }
+
+  /**
+   * Forgets some of what compactions left behind: `changesMax` changes and the rest of their revision. In parts, and
+   * part by part with the commands, so that no command takes long and all members have forgotten the same.
+   */
+  forgetSome(changesMax: number): void {
+    let left = changesMax;
+    while (left > 0 && this.forgottenRevision < this.compactRevision) {
+      const first = this.changes.first();
+      if (first === undefined || first[0] > this.compactRevision) {
+        this.forgottenRevision = this.compactRevision;
+        return;
+      }
+      const [revision, changes] = first;
+      for (const change of changes) this.forgetBefore(change);
+      this.changes.delete(revision);
+      this.forgottenRevision = revision;
+      left -= changes.length;
     }
-    this.compactRevision = Math.max(this.compactRevision, revision);
   }
 
   /** A frozen copy. */
@@ -129,6 +144,7 @@ export class VersionStore {
     const copy = new VersionStore();
     copy.revision = this.revision;
     copy.compactRevision = this.compactRevision;
+    copy.forgottenRevision = this.forgottenRevision;
     copy.bytes = this.bytes;
     copy.current = this.current.copy();
     copy.versions = this.versions.copy();

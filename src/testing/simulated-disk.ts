@@ -23,6 +23,8 @@ export interface SimulatedDiskOptions {
 export class SimulatedDisk {
   /** Writes fail with EIO, syncs too, and what a failed sync should have written is lost with the next crash. */
   isFailing = false;
+  /** Overwriting needs as much room as appending, as on file systems that copy on write. */
+  isCopyOnWrite = false;
   /** Operations begin and never end, until it is false again; then they end in their order. */
   private stalled = false;
   capacityBytes: number;
@@ -241,7 +243,8 @@ class SimulatedHandle implements DiskFile {
     if (this.life !== this.disk.life) return diskFault('EIO', 'the process is dead');
     if (this.disk.isFailing) return diskFault('EIO', 'the write failed');
     const growth = position + bytes.length - this.file.sizeBytes;
-    if (!this.disk.hasRoomFor(growth)) return diskFault('ENOSPC', 'no space left on device');
+    if (!this.disk.hasRoomFor(this.disk.isCopyOnWrite ? bytes.length : growth))
+      return diskFault('ENOSPC', 'no space left on device');
     return this.file.write(bytes, position);
   }
 

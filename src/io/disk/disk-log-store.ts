@@ -249,6 +249,7 @@ export class DiskLogStore implements LogStore {
   private chunkWritten(): void {
     this.chunk = undefined;
     this.writer?.written();
+    if (this.spare.sizeBytes > 0) this.setFull(false);
     if (this.underWayReplaces) this.catalog?.replaced();
     this.counters.writes += 1;
     this.counters.batches += this.underWay.length;

@@ -110,15 +110,49 @@ describe('io/disk: log store', () => {
     expect((error as Error).message).to.match(/^log\/0000000000000001\.wal: offset 64: .*rebuilt from its peers$/);
   });
 
-  it('starts after a snapshot that replaced the log', async () => {
+  it('makes durable what it finds: a process that was killed may have left it in memory only', async () => {
+    for (let seed = 0; seed < 20; seed += 1) {
+      const log = new LogHarness(seed);
+      await log.open();
+      log.store.write(batchOf(entryOf(1)), () => undefined);
+      const stored = await log.open();
+      expect(indices(stored)).to.deep.equal([1]);
+      log.disk.crash();
+      expect(indices(await log.open())).to.deep.equal([1]);
+    }
+  });
+
+  it('survives a disk that is full for overwriting too, and writes the same bytes again', async () => {
+    const log = new LogHarness();
+    await log.open();
+    await log.clock.advance(100);
+    log.disk.isCopyOnWrite = true;
+    log.disk.capacityBytes = log.disk.usedBytes;
+    let acknowledged = 0;
+    for (let i = 1; i <= 3; i += 1) log.store.write(batchOf(entryOf(i)), () => (acknowledged += 1));
+    await log.clock.advance(3_000);
+    expect([acknowledged, log.store.isFull]).to.deep.equal([0, true]);
+    log.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    await log.clock.advance(3_000);
+    expect([acknowledged, log.store.isFull]).to.deep.equal([3, false]);
+    log.disk.crash();
+    expect(indices(await log.open())).to.deep.equal([1, 2, 3]);
+  });
+
+  it('starts after a snapshot that replaced the log, and lets go of what it replaced', async () => {
     const log = new LogHarness();
     await log.open();
     for (let i = 1; i <= 30; i += 1) await log.run(log.store.append(batchOf(entryOf(i, 1, 5_000))));
     const snapshot: SnapshotMeta = { index: 20 as LogIndex, term: 3 as Term, config: Buffer.from('c') };
     await log.run(log.store.append({ snapshot, entries: [entryOf(21, 3)], hardState: state }));
+    await log.run(log.store.append(batchOf(entryOf(22, 3, SEGMENT_BYTES))));
+    await log.run(log.store.append(batchOf(entryOf(23, 3, SEGMENT_BYTES))));
     await log.run(log.store.compact(20 as LogIndex));
+    const names = await log.run(log.disk.directory('log').list());
+    // What was written before counts for nothing, although its indices go beyond the snapshot's.
+    expect(names.filter((name) => name.endsWith('.wal')).length).to.equal(3);
     log.disk.crash();
-    expect(indices(await log.open())).to.deep.equal([21]);
+    expect(indices(await log.open())).to.deep.equal([21, 22, 23]);
   });
 
   it('answers closed after close, and close waits for what was appended', async () => {

@@ -79,7 +79,7 @@ class Model {
         if (given.revision < this.compacted) return 'KV_COMPACTED';
         if (given.revision > this.revision) return 'KV_REVISION_FUTURE';
         this.compacted = given.revision;
-        return {};
+        return { more: false };
     }
   }
 

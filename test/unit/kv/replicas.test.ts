@@ -7,6 +7,8 @@ import type { LogIndex } from '../../../src/ports/index.js';
 import { request } from './kv-commands.js';
 import { collect, del, inPieces, KvHarness, put } from './kv-harness.js';
 
+const LEASES = [1_000, 500, 2_000].map((ttlMs) => ({ type: 'grantLease', ttlMs, nowMs: 0 }) as const);
+
 describe('kv: replicas', () => {
   it('have equal replies, hashes and snapshots, also when one began with a snapshot midway', async () => {
     const entries = fc.array(fc.array(request, { minLength: 1, maxLength: 4 }), { maxLength: 30 });
@@ -14,8 +16,8 @@ describe('kv: replicas', () => {
       fc.asyncProperty(entries, fc.nat(30), fc.integer({ min: 1, max: 500 }), async (log, midway, piece) => {
         const first = new KvHarness();
         let second = new KvHarness();
-        for (const [at, batch] of log.entries()) {
-          if (at === midway) {
+        for (const [at, batch] of [LEASES, ...log].entries()) {
+          if (at === midway + 1) {
             const bytes = await collect(first.machine.snapshot());
             second = new KvHarness();
             await second.machine.restore(inPieces(bytes, piece));
@@ -35,6 +37,37 @@ describe('kv: replicas', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('end the same keys with a lease, in the same order, when they began with a snapshot', async () => {
+    const first = new KvHarness();
+    const lease = first.grant(1_000, 0);
+    first.apply(put('b', '', { lease }), put('a', '', { lease }), put('c', '', { lease }), put('c', ''));
+    const second = await first.restored();
+    for (const { answer } of [first, second].map((kv) => ({ answer: kv.answer.bind(kv) }))) {
+      expect(answer('lease', { type: 'timeToLive', lease, withKeys: true }).keys).to.deep.equal(['a', 'b']);
+      expect(answer('expired', { type: 'expireLeases', nowMs: 1_000 }).leases).to.deep.equal([lease]);
+    }
+    expect(second.contents()).to.deep.equal(['c=']);
+    expect(second.machine.stateHash()).to.equal(first.machine.stateHash());
+  });
+
+  it('forget compacted states in parts, and the same parts when they began with a snapshot', async () => {
+    const first = new KvHarness();
+    const puts = Array.from({ length: 6_000 }, (_, i) => put(`k${i % 10}`, `${i}`));
+    first.apply(...puts, del('k0'));
+    expect(first.answer('compacted', { type: 'compact', revision: 6_001 }).more).to.equal(true);
+    expect(() => first.contents(6_000)).to.throw(/history begins at 6001/);
+    expect(first.contents(6_001)).to.have.length(9);
+    const second = await first.restored();
+    for (const kv of [first, second]) kv.apply(...puts.slice(0, 100));
+    expect(second.machine.stateHash()).to.equal(first.machine.stateHash());
+    expect(second.machine.bytes).to.be.above(10_000);
+    for (const kv of [first, second]) {
+      while (kv.answer('compacted', { type: 'compact', revision: kv.machine.revision }).more);
+      expect(kv.machine.bytes).to.equal(kv.contents().join('').length - 10);
+    }
+    expect(second.machine.stateHash()).to.equal(first.machine.stateHash());
   });
 
   it('differ in hash when they differ in anything', () => {
