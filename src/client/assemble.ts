@@ -67,6 +67,7 @@ export function assembleClient(
     attemptsMax: settings.retry.attemptsMax,
     backoff: settings.retry.backoff,
     counters: { retries: 0, rescues: 0, hedges: 0, retriesDenied: 0 },
+    draining: false,
     closed: false,
   };
   const registry = new WorkerRegistry({ table, watcher, router, dispose: async () => undefined });

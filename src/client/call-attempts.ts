@@ -24,6 +24,9 @@ export class CallAttempts {
   private readonly filter: string | undefined;
   private readonly deadlineMs: number;
   private readonly owner: AttemptOwner;
+  private begun = false;
+  /** A worker refused the call in 0-RTT data. */
+  private waitsForHandshake = false;
   private retries = 0;
   /** Workers that failed this call since all of them could be chosen. */
   private tried: WorkerLink[] | undefined = undefined;
@@ -52,10 +55,11 @@ export class CallAttempts {
   /** Finds the worker to begin with. */
   begin(): void {
     const { env, options, owner } = this;
-    if (env.closed) {
+    if (env.closed || (env.draining && !this.begun)) {
       this.giveUp(RpcError.of('CLOSED', 'the client was closed'));
       return;
     }
+    this.begun = true;
     let route: Route<WorkerLink>;
     try {
       route = env.router.route(this.method.name, this.filter);
@@ -78,6 +82,13 @@ export class CallAttempts {
    */
   retry(failure: RpcError, link: WorkerLink | undefined, repeatable: boolean): void {
     const { env } = this;
+    this.begun = true;
+    if (failure.reason === 'EARLY_DATA_REFUSED' && link !== undefined && repeatable && !this.waitsForHandshake) {
+      // The worker knows better than the caller whether the method may travel there: again, after the handshake.
+      this.waitsForHandshake = true;
+      this.owner.attempt(link);
+      return;
+    }
     const error = env.closed || link === undefined ? failure : lostWithWorker(failure, link.record.id);
     if (error.maybeExecuted) this.maybeExecuted = true;
     if (link !== undefined) this.tried = [...(this.tried ?? []), link];
@@ -113,7 +124,8 @@ export class CallAttempts {
     // 0 means no deadline, so a call that is late gets the smallest time there is.
     const timeoutMs = leftMs === Number.POSITIVE_INFINITY ? 0 : Math.max(leftMs, Number.EPSILON);
     // Waiting is done here, where any worker will do, not at the channel to one of them.
-    return { ...this.options, waitForReady: false, timeoutMs };
+    const options = { ...this.options, waitForReady: false, timeoutMs };
+    return this.waitsForHandshake ? { ...options, idempotent: false } : options;
   }
 
   /** At once when another worker is left to try, else with all of them after a pause. */

@@ -19,6 +19,8 @@ export interface CallEnvironment {
   readonly attemptsMax: number;
   readonly backoff: BackoffOptions;
   readonly counters: CallCounters;
+  /** No new calls; those that have begun go on. */
+  draining: boolean;
   closed: boolean;
 }
 

@@ -59,7 +59,7 @@ export class ClusterCall implements Settle, AttemptOwner, RescuableCall {
       this.options = this.hedge.options;
     }
     const { options } = this;
-    if (!env.closed && options?.waitForReady !== true) {
+    if (!env.closed && !env.draining && options?.waitForReady !== true) {
       let link: WorkerLink | undefined;
       try {
         link = env.router.pick(env.router.route(this.method.name, this.filter), options);

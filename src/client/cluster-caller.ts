@@ -94,7 +94,7 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
     filter?: string,
     options?: ClusterCallOptions,
   ): Promise<WorkerResult[]> {
-    if (this.env.closed) throw RpcError.of('CLOSED', 'the client was closed');
+    if (this.env.closed || this.env.draining) throw RpcError.of('CLOSED', 'the client was closed');
     const { router } = this.env;
     const ref = router.advertised(method);
     if (ref === undefined) return [];
@@ -149,17 +149,18 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
   }
 
   /**
-   * Takes no new calls, waits at most `timeoutMs` for those in progress, and closes.
+   * Takes no new calls, waits at most `timeoutMs` for those in progress, also between two attempts, and closes.
    *
    * @returns whether all calls had ended
    */
   async drain(options: { readonly timeoutMs: number }): Promise<boolean> {
-    const { clock, links } = this.env;
-    this.env.closed = true;
+    const { clock, links, waiting } = this.env;
+    this.env.draining = true;
     const endMs = clock.nowMs() + options.timeoutMs;
     const never = new AbortController().signal;
-    while (links.outstanding() > 0 && clock.nowMs() < endMs) await pause(clock, DRAIN_POLL_MS, never);
-    const idle = links.outstanding() === 0;
+    const isBusy = (): boolean => links.outstanding() > 0 || waiting.size > 0;
+    while (isBusy() && clock.nowMs() < endMs) await pause(clock, DRAIN_POLL_MS, never);
+    const idle = !isBusy();
     await this.close();
     return idle;
   }

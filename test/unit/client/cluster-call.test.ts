@@ -47,6 +47,34 @@ describe('a call of a cluster client', () => {
     }
   });
 
+  it('goes to the same worker after the handshake when that refused it in 0-RTT data, also without retries', async () => {
+    const cluster = new FakeCluster({ workers: 2, settings: { retry: { attemptsMax: 1 } } });
+    const result = cluster.client.unary(PUT, {}, { idempotent: true });
+    const first = cluster.holder();
+    first.fail('EARLY_DATA_REFUSED');
+    expect(cluster.holder()).to.equal(first);
+    expect(first.calls[0]?.options).to.include({ idempotent: false });
+    first.answer('once');
+    expect(await result).to.equal('once');
+    expect(cluster.client.stats().retries).to.equal(0);
+  });
+
+  it('is waited for by drain between two attempts; new calls are refused meanwhile', async () => {
+    const cluster = new FakeCluster({ workers: 1 });
+    const result = cluster.client.unary(GET, {});
+    cluster.holder().fail('OVERLOADED');
+    expect(cluster.client.stats().waiting).to.equal(1);
+    const drained = cluster.client.drain({ timeoutMs: 60_000 });
+    expect((await errorOf(cluster.client.unary(GET, {}))).reason).to.equal('CLOSED');
+    expect((await errorOf(cluster.client.clientStream(GET, []))).reason).to.equal('CLOSED');
+    expect((await errorOf(cluster.client.callAllWorkers('kv.get', {}))).reason).to.equal('CLOSED');
+    await cluster.clock.advance(1_100);
+    cluster.holder().answer('late');
+    expect(await result).to.equal('late');
+    await cluster.clock.advance(100);
+    expect(await drained).to.equal(true);
+  });
+
   it('is not repeated after an error of its own making', async () => {
     for (const reason of ['APPLICATION', 'HANDLER_FAILED', 'INPUT_INVALID', 'DEADLINE', 'FORBIDDEN'] as const) {
       const cluster = new FakeCluster({ workers: 2 });
