@@ -72,6 +72,8 @@ export class RpcError extends Error {
   /** Any thrown value as an `RpcError`; one that is already is returned as it is. */
   static from(error: unknown): RpcError {
     if (error instanceof RpcError) return error;
+    // A wrong option or filter: the caller's to correct, and nothing was sent.
+    if (error instanceof FlotillaError) return RpcError.of('INPUT_INVALID', error.message, { cause: error });
     if (error instanceof Error && error.name === 'AbortError') {
       return RpcError.of('CANCELLED_BY_CALLER', error.message, { cause: error });
     }

@@ -28,7 +28,7 @@ import type { Strategy, StrategyName } from './balance/index.js';
 import { numberOption } from './check-number.js';
 import { ClusterCaller, type ClusterCallerDependencies } from './cluster-caller.js';
 import { channelOpener, checkIdentity, closeSockets, type NodeRuntime } from './node-runtime.js';
-import { definedOnly, optionGroups } from './option-groups.js';
+import { definedOnly, type OwnOptions, optionGroups } from './option-groups.js';
 import type { WorkerRegistry } from './worker-registry.js';
 
 /** What reaching a cluster as a client takes. The groups of `Options` may be given too: `{ retry: { attemptsMax: 2 } }`. */
@@ -214,7 +214,7 @@ function warmMaxOf(warm: boolean | number | undefined): number {
 
 /** The groups of `Options`, with the short forms of the most used ones laid over them. */
 function groupsOf(options: ClusterClientOptions): Options {
-  const groups = optionGroups(options);
+  const groups = optionGroups(options, OWN);
   const { strategy, zone, timeoutMs } = options;
   const named = typeof strategy === 'string' ? strategy : undefined;
   return {
@@ -228,3 +228,18 @@ const HOUR_MS = 3_600_000;
 const CONNECT_TIMEOUT = { default: 10_000, min: 1, max: HOUR_MS };
 const WARM = { default: 16, min: 0, max: 100_000 };
 const SLOW_START = { default: 3_000, min: 0, max: HOUR_MS };
+
+const OWN: OwnOptions<ClusterClientOptions> = {
+  directors: true,
+  tls: true,
+  strategy: true,
+  zone: true,
+  connectTimeoutMs: true,
+  sessions: true,
+  listen: true,
+  logger: true,
+  timeoutMs: true,
+  interceptors: true,
+  warmConnections: true,
+  slowStartMs: true,
+};

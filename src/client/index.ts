@@ -23,7 +23,7 @@ export { type Deferred, deferred } from './deferred.js';
 export { type Filter, parseFilter, type Tags } from './filter.js';
 export type { ChannelTarget, NodeChannel, NodeChannelState, OpenChannel, Settle } from './node-channel.js';
 export { channelOpener, closeSockets, type NodeRuntime } from './node-runtime.js';
-export { optionGroups } from './option-groups.js';
+export { type OwnOptions, optionGroups } from './option-groups.js';
 export { pause } from './pause.js';
 export {
   type ClusterMember,

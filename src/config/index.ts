@@ -3,6 +3,7 @@ export { type ConfigFile, loadConfigFile, parseConfig } from './config-file.js';
 export { callSettings, endpointSettings, schedulerSettings } from './endpoint-settings.js';
 export type { Duration, Size } from './field.js';
 export { mergeOptions } from './merge-options.js';
+export { nearest } from './nearest.js';
 export type { NetworkSettings } from './network-schema.js';
 export { OPTION_DOCS, type OptionDoc } from './option-docs.js';
 export {

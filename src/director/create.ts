@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { parseAddress } from '../base/index.js';
-import { numberOption, openNode, optionGroups } from '../client/index.js';
+import { numberOption, type OwnOptions, openNode, optionGroups } from '../client/index.js';
 import { callSettings, type Options, parseDirectorOptions } from '../config/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, RegistryStore } from '../ports/index.js';
@@ -42,7 +42,7 @@ export class Director extends DirectorNode {
    * `CERT_MISSING`, `CERT_INVALID`, `SERVICE_INVALID`
    */
   static async start(options: DirectorOptions): Promise<Director> {
-    const settings = parseDirectorOptions(optionGroups(options));
+    const settings = parseDirectorOptions(optionGroups(options, OWN));
     const heartbeatMs = numberOption('heartbeatMs', options.heartbeatMs, HEARTBEAT);
     const ticketRotationMs = numberOption('ticketRotationMs', options.ticketRotationMs, TICKET_ROTATION);
     const runtime = await openNode({
@@ -85,3 +85,16 @@ const { version: VERSION } = createRequire(import.meta.url)('flotilla-rpc/packag
 const HEARTBEAT = { default: 500, min: 50, max: 60_000 };
 const TICKET_ROTATION = { default: 3_600_000, min: 0, max: 7 * 24 * 3_600_000 };
 const PORT = { default: 0, min: 0, max: 65_535 };
+
+const OWN: OwnOptions<DirectorOptions> = {
+  id: true,
+  listen: true,
+  bulkPort: true,
+  tls: true,
+  services: true,
+  interceptors: true,
+  heartbeatMs: true,
+  ticketRotationMs: true,
+  store: true,
+  logger: true,
+};

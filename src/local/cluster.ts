@@ -1,6 +1,6 @@
 import { FlotillaError, formatAddress, type NodeRole } from '../base/index.js';
 import { DevelopmentCa } from '../certs/index.js';
-import { ClusterClient, type ClusterClientOptions, optionGroups } from '../client/index.js';
+import { ClusterClient, type ClusterClientOptions, type OwnOptions, optionGroups } from '../client/index.js';
 import type { Options } from '../config/index.js';
 import { Director, type DirectorOptions } from '../director/index.js';
 import type { Logger } from '../ports/index.js';
@@ -57,6 +57,7 @@ export class Cluster implements AsyncDisposable {
       const message = `option directors is ${options.directors}; allowed: 1 (several need a replicated registry)`;
       throw new FlotillaError('OPTION_INVALID', message);
     }
+    optionGroups(options, OWN);
     const ca = await DevelopmentCa.ephemeral();
     const directors: Director[] = [];
     const cluster = new Cluster(options, ca, directors);
@@ -130,6 +131,14 @@ export class Cluster implements AsyncDisposable {
 
   private async nodeOptions(role: NodeRole, id: string): Promise<Options & Pick<DirectorOptions, 'tls' | 'logger'>> {
     const { logger } = this.options;
-    return { ...optionGroups(this.options), tls: await this.tls(role, id), logger };
+    return { ...optionGroups(this.options, OWN), tls: await this.tls(role, id), logger };
   }
 }
+
+const OWN: OwnOptions<LocalClusterOptions> = {
+  directors: true,
+  workers: true,
+  services: true,
+  tags: true,
+  logger: true,
+};

@@ -1,3 +1,4 @@
+import { RpcError } from '../base/index.js';
 import type { CallOptions } from './call-options.js';
 import type { AnyMethod, MethodDefinition, Methods, Service } from './service.js';
 import { methodName } from './service.js';
@@ -59,8 +60,18 @@ function clientMethod<Options extends CallOptions>(ref: MethodRef, caller: Calle
     case 'serverStream':
       return (input: unknown, options?: Options) => caller.serverStream(ref, input, options);
     case 'clientStream':
-      return (inputs: AsyncIterable<unknown>, options?: Options) => caller.clientStream(ref, inputs, options);
+      return async (inputs: unknown, options?: Options) =>
+        await caller.clientStream(ref, iterable(inputs, ref), options);
     case 'bidiStream':
-      return (inputs: AsyncIterable<unknown>, options?: Options) => caller.bidiStream(ref, inputs, options);
+      return (inputs: unknown, options?: Options) => caller.bidiStream(ref, iterable(inputs, ref), options);
   }
+}
+
+/** @throws RpcError `INPUT_INVALID` */
+function iterable(inputs: unknown, { name }: MethodRef): AsyncIterable<unknown> | Iterable<unknown> {
+  const isObject = typeof inputs === 'object' && inputs !== null;
+  if (isObject && (Symbol.asyncIterator in inputs || Symbol.iterator in inputs)) {
+    return inputs as AsyncIterable<unknown> | Iterable<unknown>;
+  }
+  throw RpcError.of('INPUT_INVALID', `${name} takes an iterable or async iterable of messages`);
 }

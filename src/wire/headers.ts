@@ -5,12 +5,18 @@ import { decodeMessage, MessageEncoder } from './message.js';
 /** Of its own, so that headers can be written while an encoded payload waits. */
 const encoder = new MessageEncoder();
 
-/** @throws RpcError `INPUT_INVALID` when they are longer than `LIMITS.headersBytesMax` or not all strings */
+/**
+ * Appends headers; their names travel in lower case.
+ *
+ * @throws RpcError `INPUT_INVALID` when they are longer than `LIMITS.headersBytesMax` or not all strings
+ */
 export function writeHeaders(out: SendBuffer, headers: Readonly<Record<string, string>>): void {
+  const lowered = new Map<string, string>();
   for (const [name, value] of Object.entries(headers)) {
     if (typeof value !== 'string') throw RpcError.of('INPUT_INVALID', `header ${JSON.stringify(name)} is not a string`);
+    lowered.set(name.toLowerCase(), value);
   }
-  const encoded = encoder.encode(headers);
+  const encoded = encoder.encode(lowered);
   const size = encoded.end - encoded.start;
   if (size > LIMITS.headersBytesMax) {
     throw RpcError.of('INPUT_INVALID', `headers take ${size} bytes encoded; allowed: ${LIMITS.headersBytesMax}`);

@@ -71,6 +71,7 @@ export class MessageEncoder {
    */
   encode(value: unknown): EncodedMessage {
     if (value instanceof Uint8Array) return this.encodeBytes(value);
+    if (typeof value === 'function') throw RpcError.of('INPUT_INVALID', 'a function is not a message');
     let target: EncodedMessage & Buffer;
     this.packr.useBuffer(this.scratch);
     try {

@@ -1,5 +1,12 @@
 import { FlotillaError, parseAddress } from '../base/index.js';
-import { channelOpener, numberOption, openNode, optionGroups, parseDirectors } from '../client/index.js';
+import {
+  channelOpener,
+  numberOption,
+  type OwnOptions,
+  openNode,
+  optionGroups,
+  parseDirectors,
+} from '../client/index.js';
 import { callSettings, type Options, parseWorkerOptions } from '../config/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, SessionStore } from '../ports/index.js';
@@ -50,7 +57,7 @@ export class Worker extends WorkerNode {
   static async start(options: WorkerOptions): Promise<Worker> {
     checkServices(options.services);
     const directors = parseDirectors(options.join, 'join');
-    const settings = parseWorkerOptions(optionGroups(options));
+    const settings = parseWorkerOptions(optionGroups(options, OWN));
     const timeoutMs = numberOption('registerTimeoutMs', options.registerTimeoutMs, REGISTER_TIMEOUT);
     const runtime = await openNode({
       role: 'worker',
@@ -107,3 +114,18 @@ function checkServices(services: unknown): void {
 
 const REGISTER_TIMEOUT = { default: 30_000, min: 0, max: 24 * 3_600_000 };
 const PORT = { default: 0, min: 0, max: 65_535 };
+
+const OWN: OwnOptions<WorkerOptions> = {
+  id: true,
+  listen: true,
+  bulkPort: true,
+  advertise: true,
+  join: true,
+  tls: true,
+  tags: true,
+  services: true,
+  interceptors: true,
+  registerTimeoutMs: true,
+  sessions: true,
+  logger: true,
+};

@@ -44,6 +44,10 @@ export async function createQuicEndpoint(options: QuicEndpointOptions): Promise<
   const quiche = await loadNative();
   const tls = await TlsKeeper.load(quiche, transport, options.tls, clock, logger, ticketKey);
   const socket = await DatagramSocket.bind(options.listen, transport.socketBufferBytes);
+  if (socket.buffers.receiveBytes < transport.socketBufferBytes) {
+    const hint = 'the kernel gave smaller socket buffers than asked for: raise net.core.rmem_max and net.core.wmem_max';
+    logger.info({ askedBytes: transport.socketBufferBytes, ...socket.buffers }, hint);
+  }
   const sessions = new SessionBook(options.sessions ?? createMemorySessionStore(), tls.sessionOwner);
   return new QuicEndpoint({ quiche, socket, options: transport, tls, sessions, scheduler, clock, random, logger });
 }

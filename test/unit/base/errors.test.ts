@@ -74,6 +74,12 @@ describe('base: RpcError', () => {
     expect(RpcError.from(original)).to.equal(original);
     const plain = new Error('boom');
     expect(RpcError.from(plain)).to.include({ code: 'UNKNOWN', message: 'boom', cause: plain });
+    const setup = new FlotillaError('FILTER_INVALID', 'no such filter');
+    expect(RpcError.from(setup)).to.include({
+      reason: 'INPUT_INVALID',
+      message: 'no such filter',
+      maybeExecuted: false,
+    });
     expect(RpcError.from('text')).to.include({ code: 'UNKNOWN', message: 'text' });
     expect(RpcError.from(undefined)).to.include({ code: 'UNKNOWN', message: 'undefined' });
     const aborted = new AbortController();

@@ -24,7 +24,10 @@ import {
 } from '../../../src/wire/index.js';
 
 const headersArbitrary = fc.dictionary(
-  fc.string({ unit: 'binary', maxLength: 30 }).filter((key) => key !== '__proto__'),
+  fc
+    .string({ unit: 'binary', maxLength: 30 })
+    .map((key) => key.toLowerCase())
+    .filter((key) => key !== '__proto__'),
   fc.string({ unit: 'binary', maxLength: 60 }),
   { maxKeys: 6 },
 );
@@ -101,6 +104,11 @@ describe('the head of a call', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it('has the names of its headers in lower case', () => {
+    const { flags, bytes } = headBytes({ timeoutMs: 0, method: 1, headers: { 'Request-Id': 'R1' } });
+    expect(readCallHead(flags, bytes, 0, bytes.length).headers).to.deep.equal({ 'request-id': 'R1' });
   });
 
   it('does not keep the headers of the call before it', () => {
