@@ -80,7 +80,8 @@ describe('the README', () => {
   const readme = readProjectFile('README.md');
 
   it('gives the two commands to try it, as they are', () => {
-    expect(readme).to.include('\n```sh\nnpm ci\nnpm run demo\n```\n');
+    expect(readme).to.include('\n```sh\nnpm ci && npm run demo\n```\n');
+    expect(readme).to.include('\n```sh\nnpm ci && npm test\n```\n');
   });
 
   it('shows the example that is compiled and run', () => {
