@@ -43,7 +43,7 @@ export function quietTime(setup: SimulatedGossipOptions, durationMs: number): Qu
   return {
     failed: sim.countOf('failed'),
     suspected: sim.countOf('suspected'),
-    longestSuspicionMs: Math.max(0, ...durations),
+    longestSuspicionMs: durations.reduce((longest, ms) => Math.max(longest, ms), 0),
     longSuspicionShare: durations.filter((ms) => ms > minMs).length / Math.max(1, durations.length),
     isAgreed: sim.runUntil(() => sim.isAgreed, minMs),
     failedProbeShare: sumOf(sim, 'probesFailed') / probes,
