@@ -100,7 +100,10 @@ export class DirectorNode implements AsyncDisposable {
    */
   async drain(options: { readonly timeoutMs: number }): Promise<boolean> {
     this.ending.abort();
+    const { clock } = this.deps.runtime;
+    const endMs = clock.nowMs() + options.timeoutMs;
     const idle = await this.server.drain(options);
+    if (idle) await this.server.linger(LINGER_MS, endMs);
     await this.close();
     return idle;
   }
@@ -147,6 +150,8 @@ export class DirectorNode implements AsyncDisposable {
   }
 }
 
+/** Time for the last replies to arrive; nobody waits for the rest. */
+const LINGER_MS = 100;
 /** Workers that lost a director look for it at longer and longer intervals, up to about this. */
 const RETURN_MS = 8_000;
 /** A worker is dropped at most this share of a lease after its lease ended. */

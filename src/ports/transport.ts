@@ -59,6 +59,8 @@ export interface Connection {
   readonly peer: PeerIdentity | undefined;
   /** Smoothed round-trip time in milliseconds; 0 before the first sample. */
   rttMs(): number;
+  /** Bytes written to streams that the transport has not taken yet; what it has taken is a congestion window at most. */
+  readonly unsentBytes: number;
   /**
    * Opens a stream; the peer hears of it with its first byte. `undefined` when the peer's stream limit is reached.
    * Allowed in the states `early` and `open`.

@@ -5,7 +5,6 @@ import {
   implementNodeService,
   type NodeRuntime,
   type OpenChannel,
-  pause,
 } from '../client/index.js';
 import { type CompressionPolicy, RpcServer, type ServerCounters, type ServerLimits } from '../drivers/rpc/index.js';
 import type { EndpointCounters, WorkerMethod, WorkerRegistration } from '../ports/index.js';
@@ -128,15 +127,13 @@ export class WorkerNode implements AsyncDisposable {
    * @returns whether all calls had ended
    */
   async drain(options: { readonly timeoutMs: number }): Promise<boolean> {
+    const { clock } = this.deps.runtime;
+    const endMs = clock.nowMs() + options.timeoutMs;
     await this.registration.drain();
     const idle = await this.server.drain(options);
     await this.registration.close();
     // Clients close a connection once they have their last reply and know that the worker has gone.
-    const { clock } = this.deps.runtime;
-    const endMs = clock.nowMs() + LINGER_MS;
-    while (idle && this.server.connectionCount > 0 && clock.nowMs() < endMs) {
-      await pause(clock, LINGER_POLL_MS, NEVER);
-    }
+    if (idle) await this.server.linger(LINGER_MS, endMs);
     await this.close();
     return idle;
   }
@@ -181,5 +178,3 @@ function methodsOf({ service }: Implementation): WorkerMethod[] {
 }
 
 const LINGER_MS = 1_000;
-const LINGER_POLL_MS = 10;
-const NEVER = new AbortController().signal;

@@ -92,6 +92,23 @@ export class RpcServer implements ServerHost {
     return this.callsInProgress === 0;
   }
 
+  /**
+   * After {@link drain}: waits until clients have their last replies, at most until `endMs`. They close their connections
+   * then by themselves, if they know that the node goes; one that stays gets `lingerMs` from its last byte on.
+   */
+  async linger(lingerMs: number, endMs: number): Promise<void> {
+    let quietMs = this.clock.nowMs();
+    for (;;) {
+      const nowMs = this.clock.nowMs();
+      let unsentBytes = 0;
+      for (const { connection } of this.open) unsentBytes += connection.unsentBytes;
+      if (unsentBytes > 0) quietMs = nowMs;
+      const isOver = unsentBytes === 0 ? nowMs >= quietMs + lingerMs : nowMs >= endMs;
+      if (this.open.size === 0 || isOver) return;
+      await new Promise<void>((resolve) => this.clock.setTimer(LINGER_POLL_MS, resolve));
+    }
+  }
+
   /** Closes every connection; what is in progress is lost. Drain first. */
   close(): void {
     for (const { connection } of [...this.open]) connection.close(CLOSE_CODES.GOING_AWAY, 'the node is shutting down');
@@ -119,6 +136,7 @@ export class RpcServer implements ServerHost {
   }
 }
 
+const LINGER_POLL_MS = 10;
 const STARTED = { control: 'controlCallsStarted', data: 'dataCallsStarted', bulk: 'bulkCallsStarted' } as const;
 
 /** As many names as a hello may carry besides its other fields; methods without a number are called by name. */

@@ -93,6 +93,10 @@ export class MemoryConnection implements Connection, StreamHost, SenderHost {
     return this.state === 'open' || this.state === 'early';
   }
 
+  get unsentBytes(): number {
+    return this.sender.unsentBytes;
+  }
+
   rttMs(): number {
     return this.wasOpen ? 2 * this.options.latencyMs : 0;
   }

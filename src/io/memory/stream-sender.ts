@@ -26,7 +26,7 @@ export class StreamSender implements StreamOutlet {
   private readonly finishing: MemoryStream[] = [];
   private inFlightBytes = 0;
   /** Bytes waiting in all streams together. */
-  private unsentBytes = 0;
+  unsentBytes = 0;
   private turnRequested = false;
   private inTurn = false;
 

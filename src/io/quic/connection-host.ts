@@ -11,6 +11,7 @@ import type { DatagramSocket } from './datagram-socket.js';
 import type { ResolvedTransportOptions } from './options.js';
 import type { PeerCertificates } from './peer-certificate.js';
 import type { SessionBook } from './session-book.js';
+import { IGNORE } from './stream.js';
 
 /** What connections (of type `C`) need of their endpoint. */
 export interface ConnectionHost<C> {
@@ -42,3 +43,6 @@ export interface ConnectionHost<C> {
   /** Nothing more will come for the connection's ids. */
   forget(connection: C): void;
 }
+
+/** Stands in until a connection's user is known, and after its end. */
+export const NO_HANDLER: ConnectionHandler = { onOpen() {}, onStream: () => IGNORE, onClosed() {} };

@@ -17,7 +17,7 @@ import {
   peerCloseReason,
   peerText,
 } from './close-reason.js';
-import type { ConnectionHost } from './connection-host.js';
+import { type ConnectionHost, NO_HANDLER } from './connection-host.js';
 import { ConnectionTimer } from './connection-timer.js';
 import { ConnectionUpkeep } from './connection-upkeep.js';
 import { countHandshake } from './counters.js';
@@ -25,7 +25,7 @@ import { DatagramSender, type SendingConnection, type SendOutcome } from './data
 import { guarded } from './guarded.js';
 import type { NativeConnection } from './native.js';
 import { lapsed } from './peer-certificate.js';
-import { IGNORE, QuicStream } from './stream.js';
+import { QuicStream } from './stream.js';
 import { StreamIds } from './stream-ids.js';
 import { type ReadingConnection, StreamReader } from './stream-reader.js';
 import { StreamWriter, type WritingConnection } from './stream-writer.js';
@@ -101,6 +101,10 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   /** Known to the user: not a stranger whose certificate has not been seen yet. */
   get isListed(): boolean {
     return this.initiator || this.wasOpen;
+  }
+
+  get unsentBytes(): number {
+    return this.writer.unsentBytes;
   }
 
   rttMs(): number {
@@ -393,5 +397,3 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     queueMicrotask(() => guarded(this.host.logger, () => handler.onClosed(this, reason)));
   }
 }
-
-const NO_HANDLER: ConnectionHandler = { onOpen() {}, onStream: () => IGNORE, onClosed() {} };
