@@ -32,7 +32,7 @@ function replayable(seed: number): ReturnType<typeof simulate> {
   try {
     return simulate({ seed });
   } catch (error) {
-    const replay = `SEEDS=1 FIRST=${seed} npx mocha dist/test/sim/raft/simulation.test.js`;
+    const replay = `npm run sim -- --seeds 1 --first ${seed}`;
     throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : error}\nreplay: ${replay}`, {
       cause: error,
     });
