@@ -81,7 +81,7 @@ export const networkSchema = v.strictObject({
         size(
           { min: 0, max: 1 * MiB },
           {
-            what: 'Send capacity that data and bulk never use, so that a control frame finds room.',
+            what: 'Send capacity that data and bulk never use, so that a control frame finds room; two fifths of a datagram at most.',
             larger: 'less of a small window is left for data',
             smaller: 'control frames may wait a round trip on a saturated connection',
           },

@@ -4,7 +4,8 @@ import { FlotillaError } from '../base/index.js';
 export interface SchedulerOptions {
   /**
    * Bytes of the connection's send capacity that data and bulk never use, so that a control frame always finds room.
-   * Default 8,192; 0 or more; at most a quarter of the congestion window is kept whatever is set here.
+   * Default 8,192; 0 or more; at most a quarter of the congestion window and two fifths of a datagram are kept
+   * whatever is set here, because the window would not grow otherwise.
    *
    * Larger: more control frames leave at once while the connection is saturated. Smaller: more of a small window is
    * left for data. With 0 a control frame may have to wait for an acknowledgement, a round trip.

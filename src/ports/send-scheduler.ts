@@ -54,10 +54,12 @@ export interface SendScheduler {
    * The largest number of bytes the connection may have in flight now (the congestion window). The reserve that is
    * kept for control is never more than a quarter of it, so that data moves through a small window too. Until the
    * first call the smallest window is assumed (2 datagrams of 1,200 bytes; RFC 9002, section 7.2) and the reserve is
-   * small. It is enough to call this now and then, for example once per turn in which `pick` gave null while
+   * small. Given the size of a datagram the reserve is also well below that: congestion control lets a window grow only
+   * while it is full to the last datagram (RFC 9002, section 7.8), so a larger reserve would keep it at its first size.
+   * It is enough to call this now and then, for example once per turn in which `pick` gave null while
    * `capacityBytes` was positive.
    */
-  setWindow(windowBytes: number): void;
+  setWindow(windowBytes: number, datagramBytes?: number): void;
 
   /**
    * The next hand-over, or null when nothing (more) may leave now.

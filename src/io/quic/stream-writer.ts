@@ -195,7 +195,7 @@ export class StreamWriter {
     if (now - this.windowAskedMs < WINDOW_INTERVAL_MS) return;
     this.windowAskedMs = now;
     const path = native.pathStats()[0];
-    if (path !== undefined) this.scheduler.setWindow(path.cwnd);
+    if (path !== undefined) this.scheduler.setWindow(path.cwnd, path.pmtu);
   }
 }
 

@@ -69,6 +69,15 @@ describe('lanes: class scheduler', () => {
     expect(lanes.pick(100)).to.include({ streamId: 4, bytesMax: 40 });
   });
 
+  it('keeps less than half a datagram in reserve, so that a saturated window is full and may grow', () => {
+    const lanes = new ClassScheduler({ controlReserveBytes: 8_192 });
+    lanes.setWindow(13_500, 1_350);
+    lanes.add(4, 'data');
+    lanes.markReady(4, 100_000);
+    lanes.beginTurn();
+    expect(lanes.pick(13_500)?.bytesMax).to.equal(13_500 - 540);
+  });
+
   it('keeps at most a quarter of the window in reserve, so that data moves through a small window', () => {
     const lanes = scheduler();
     fill(lanes, [[4, 'data', 40]]);
