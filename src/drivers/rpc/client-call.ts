@@ -21,6 +21,7 @@ export class ClientCall implements PendingCall {
   private onAbort: (() => void) | undefined = undefined;
   private lane: ClientLane | undefined = undefined;
   private laneOffset = 0;
+  private laneEnd = 0;
 
   constructor(settle: Settle, deadlineMs: number, startedMs: number) {
     this.settle = settle;
@@ -28,10 +29,11 @@ export class ClientCall implements PendingCall {
     this.startedMs = startedMs;
   }
 
-  /** The request is about to be queued on a lane: remembers where in the lane's bytes it begins. */
-  sentOn(lane: ClientLane): void {
+  /** The request of `sizeBytes` is about to be queued on a lane: remembers where in the lane's bytes it is. */
+  sentOn(lane: ClientLane, sizeBytes: number): void {
     this.lane = lane;
     this.laneOffset = lane.position();
+    this.laneEnd = this.laneOffset + sizeBytes;
   }
 
   watch(signal: AbortSignal, onAbort: () => void): void {
@@ -42,6 +44,11 @@ export class ClientCall implements PendingCall {
 
   maybeSent(): boolean {
     return this.lane === undefined || this.lane.handedOver() > this.laneOffset;
+  }
+
+  /** The lane on which the request, or the end of it, still waits for the transport. */
+  waitsOn(): ClientLane | undefined {
+    return this.lane !== undefined && this.lane.handedOver() < this.laneEnd ? this.lane : undefined;
   }
 
   succeed(value: unknown): void {

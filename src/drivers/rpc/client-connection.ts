@@ -141,7 +141,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
       settle.reject(RpcError.from(error));
       return;
     }
-    call.sentOn(lane);
+    call.sentOn(lane, lane.out.length - mark);
     lane.written(mark, this.calls.size === 1);
     if (deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.atMost(this.calls.earliestMs, nowMs);
     if (options !== undefined) this.observe(call, id, options);
@@ -333,17 +333,18 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     call.watch(signal, () => {
       if (this.calls.giveUp(id) === undefined) return;
       call.fail(abortError(signal, call.maybeSent()));
-      this.cancel(id);
+      this.cancel(call, id);
     });
   }
 
   /** Tells the peer that nobody waits for the call any more. */
-  private cancel(id: number): void {
-    const control = this.lanes?.control;
-    if (control !== undefined && this.state !== 'closed') {
-      const mark = control.out.length;
-      writeEmptyFrame(control.out, FRAME.CANCEL, 0, id);
-      control.written(mark, false);
+  private cancel(call: ClientCall, id: number): void {
+    // The control lane is faster, so a request that has not left yet would come after its cancellation and be executed.
+    const lane = call.waitsOn() ?? this.lanes?.control;
+    if (lane !== undefined && this.state !== 'closed') {
+      const mark = lane.out.length;
+      writeEmptyFrame(lane.out, FRAME.CANCEL, 0, id);
+      lane.written(mark, false);
     }
     if (this.calls.size === 0) this.owner.onIdle(this);
   }
@@ -353,7 +354,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
       call.fail(
         RpcError.of('DEADLINE', `no answer from ${this.options.target} in time`, { maybeExecuted: call.maybeSent() }),
       );
-      if (call instanceof ClientCall) this.cancel(id);
+      if (call instanceof ClientCall) this.cancel(call, id);
       else {
         // Its stream tells the peer; no answer comes on a lane.
         this.calls.take(id);

@@ -299,6 +299,23 @@ onBothTransports('unary calls', (world) => {
     expect(early).to.include({ reason: 'CANCELLED_BY_CALLER', maybeExecuted: false });
   });
 
+  it('reach their handler before their cancellation, also when that comes before they have left', async () => {
+    const { client } = setUp();
+    await world().run(client.echo(1));
+    const controller = new AbortController();
+    // The call in progress keeps the next from leaving at once: request and cancellation leave together.
+    const other = client.wait('other');
+    const call = errorOf(client.wait('a', { signal: controller.signal }));
+    controller.abort();
+    expect(await call).to.include({ reason: 'CANCELLED_BY_CALLER', maybeExecuted: false });
+    await world().until('both handlers', () => server.started.length === 2);
+    await world().until('the handler to hear of it', () => server.aborts.length > 0);
+    expect((server.aborts[0] as RpcError).reason).to.equal('CANCELLED_BY_CALLER');
+    server.gate.open('done');
+    expect(await world().run(other)).to.equal('done');
+    expect(server.aborts).to.have.length(1);
+  });
+
   it('made within a handler’s context stay within its deadline and end with it', async () => {
     const { client } = setUp();
     const inner = new Server();
