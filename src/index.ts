@@ -135,6 +135,7 @@ export {
 } from './base/index.js';
 
 // For those who build on the parts: channels and servers without a cluster, and the seams.
+export { ClassLatency, type ClassLatencySummary, LatencyHistogram, type LatencySummary } from './base/index.js';
 export {
   type ChannelCounters,
   type ChannelOptions,

@@ -2,6 +2,7 @@ export { formatAddress, isLoopback, parseAddress, parseAddresses, type SocketAdd
 export { AssertionError, assert, unreachable } from './assert.js';
 export { BlockPool } from './block-pool.js';
 export type { Brand } from './brand.js';
+export { ClassLatency, type ClassLatencySummary } from './class-latency.js';
 export { CLOSE_CODES, type CloseCode } from './close-codes.js';
 export { type Deadline, DeadlineHeap } from './deadline-heap.js';
 export {
@@ -28,6 +29,7 @@ export {
   parseIdentityUri,
   serverNameOf,
 } from './identity.js';
+export { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
 export { checkLimits, LIMITS, type Limits } from './limits.js';
 export { Prng } from './prng.js';
 export { SendBuffer } from './send-buffer.js';

@@ -1,3 +1,4 @@
+import type { ClassLatencySummary } from '../base/index.js';
 import type { CallCounters } from './call-environment.js';
 import type { NodeChannelState } from './node-channel.js';
 
@@ -6,6 +7,8 @@ export interface ClientStats extends CallCounters {
   readonly waiting: number;
   /** A director feeds the registry at the moment. */
   readonly directorConnected: boolean;
+  /** Unary calls from request to answer, over all workers so far; each attempt counts, and health probes (control). */
+  readonly latencyMs: ClassLatencySummary;
   readonly workers: readonly WorkerStats[];
 }
 
@@ -18,6 +21,7 @@ export interface WorkerStats {
   readonly outstanding: number;
   /** Attempts sent there since it became known. */
   readonly calls: number;
+  /** Exponentially weighted mean. */
   readonly latencyMs: number;
   readonly ejected: boolean;
   /** It has not answered a health probe. */

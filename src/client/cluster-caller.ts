@@ -128,7 +128,8 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
       .links()
       .map(statsOf)
       .sort((a, b) => (a.id < b.id ? -1 : 1));
-    return { ...counters, waiting: waiting.size, directorConnected: this.watcher.isConnected, workers };
+    const latencyMs = links.latency().snapshot();
+    return { ...counters, waiting: waiting.size, directorConnected: this.watcher.isConnected, latencyMs, workers };
   }
 
   unary(method: MethodRef, input: unknown, options?: ClusterCallOptions): Promise<unknown> {

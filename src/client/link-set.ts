@@ -1,4 +1,4 @@
-import type { NodeId } from '../base/index.js';
+import { ClassLatency, type NodeId } from '../base/index.js';
 import type { Clock, Logger, Timer, WorkerRecord } from '../ports/index.js';
 import type { NodeChannel } from './node-channel.js';
 import type { OutlierDetector } from './outlier.js';
@@ -31,6 +31,8 @@ export class LinkSet {
   private readonly linksById = new Map<NodeId, WorkerLink>();
   /** Links of workers that are gone, until their last call has ended. */
   private readonly retired = new Set<WorkerLink>();
+  /** What the channels of dropped links measured. */
+  private readonly pastLatency = new ClassLatency();
   private readonly health = new Map<WorkerLink, WorkerHealth>();
   private readonly stopListening: () => void;
   private timer: Timer | undefined;
@@ -61,6 +63,15 @@ export class LinkSet {
     return sum;
   }
 
+  /** Of unary calls to all workers, those that are gone too. */
+  latency(): ClassLatency {
+    const sum = new ClassLatency();
+    sum.merge(this.pastLatency);
+    for (const link of this.linksById.values()) sum.merge(link.channel.latency);
+    for (const link of this.retired) sum.merge(link.channel.latency);
+    return sum;
+  }
+
   /** Counts a failure that speaks against the worker, and ejects it when there were too many. */
   failed(link: WorkerLink): void {
     const { outliers, clock, logger } = this.deps;
@@ -76,7 +87,10 @@ export class LinkSet {
     const links = [...this.linksById.values(), ...this.retired];
     this.linksById.clear();
     this.retired.clear();
-    for (const link of links) link.retired = true;
+    for (const link of links) {
+      link.retired = true;
+      this.pastLatency.merge(link.channel.latency);
+    }
     await Promise.all(links.map((link) => link.channel.close()));
   }
 
@@ -118,6 +132,7 @@ export class LinkSet {
   private drop(link: WorkerLink): void {
     this.retired.delete(link);
     this.health.delete(link);
+    this.pastLatency.merge(link.channel.latency);
     void link.channel.close();
   }
 

@@ -1,4 +1,4 @@
-import type { NodeId, NodeRole, RpcError, SocketAddress } from '../base/index.js';
+import type { ClassLatency, NodeId, NodeRole, RpcError, SocketAddress } from '../base/index.js';
 import type { Caller, CallOptions, MethodRef } from '../rpc/index.js';
 
 /**
@@ -11,6 +11,8 @@ export interface NodeChannel extends Caller {
   /** The peer said that it takes no new calls. */
   readonly peerDraining: boolean;
   readonly latencyEwmaMs: number;
+  /** Of unary calls, by traffic class. */
+  readonly latency: ClassLatency;
   /** The connection was shortened by a session ticket, and offered 0-RTT data. */
   readonly resumed: boolean;
   readonly earlyData: boolean;

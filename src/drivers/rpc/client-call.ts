@@ -1,4 +1,5 @@
 import { RpcError } from '../../base/index.js';
+import type { TrafficClass } from '../../ports/index.js';
 import type { CallOptions, Expiring, Headers } from '../../rpc/index.js';
 import type { ClientLane } from './client-lane.js';
 import type { Settle } from './settle.js';
@@ -27,6 +28,10 @@ export class ClientCall implements PendingCall {
     this.settle = settle;
     this.deadlineMs = deadlineMs;
     this.startedMs = startedMs;
+  }
+
+  get trafficClass(): TrafficClass {
+    return this.lane?.trafficClass ?? 'data';
   }
 
   /** The request of `sizeBytes` is about to be queued on a lane: remembers where in the lane's bytes it is. */

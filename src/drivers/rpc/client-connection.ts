@@ -3,7 +3,15 @@
  * is the channel's business. Reference: book, wire protocol.
  */
 import { CLOSE_CODES, LIMITS, RpcError, type SendBuffer } from '../../base/index.js';
-import type { Clock, CloseReason, Connection, ConnectionHandler, Stream, StreamHandler } from '../../ports/index.js';
+import type {
+  Clock,
+  CloseReason,
+  Connection,
+  ConnectionHandler,
+  Stream,
+  StreamHandler,
+  TrafficClass,
+} from '../../ports/index.js';
 import { type CallOptions, CallTable, type MethodKind, type MethodRef } from '../../rpc/index.js';
 import {
   abandonFrame,
@@ -38,7 +46,7 @@ import type { Settle } from './settle.js';
 /** What is told about calls. */
 export interface CallObserver {
   /** A unary call got an answer from the peer (a reply, or an error of the handler) after `latencyMs`. */
-  onAnswer(load: number, latencyMs: number): void;
+  onAnswer(load: number, latencyMs: number, trafficClass: TrafficClass): void;
   /** A unary call's message is too long for a lane: it needs a stream of its own, on a connection of the owner's choice. */
   onLongMessage(
     connection: ClientConnection,
@@ -249,7 +257,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
       return this.violation('a reply on a lane to a call with its own stream');
     }
     const load = bytes.readUInt16BE(start);
-    this.owner.onAnswer(load, this.batchMs - call.startedMs);
+    this.owner.onAnswer(load, this.batchMs - call.startedMs, call.trafficClass);
     deliverReply(call, flags, bytes, start + 2, end, this.options.messageBytesMax);
     if (this.calls.size === 0) this.owner.onIdle(this);
     return true;
@@ -259,7 +267,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     const call = this.calls.take(callId);
     if (call === undefined) return true;
     if (end - start >= 2 && call instanceof ClientCall) {
-      this.owner.onAnswer(bytes.readUInt16BE(start), this.batchMs - call.startedMs);
+      this.owner.onAnswer(bytes.readUInt16BE(start), this.batchMs - call.startedMs, call.trafficClass);
     }
     call.fail(readErrorBody(bytes, start, end));
     if (this.calls.size === 0) this.owner.onIdle(this);

@@ -1,5 +1,5 @@
 import type { SendBuffer } from '../../base/index.js';
-import type { Stream, StreamHandler } from '../../ports/index.js';
+import type { Stream, StreamHandler, TrafficClass } from '../../ports/index.js';
 import { type FrameFault, FrameReader, type FrameSink, LANE_LENGTH_MAX } from '../../wire/index.js';
 
 /** What a lane reports to its connection. */
@@ -12,6 +12,7 @@ export interface LaneOwner extends FrameSink {
 /** The client's end of a lane. */
 export class ClientLane implements StreamHandler {
   readonly out: SendBuffer;
+  readonly trafficClass: TrafficClass;
   private readonly stream: Stream;
   private readonly reader: FrameReader;
   private readonly owner: LaneOwner;
@@ -21,6 +22,7 @@ export class ClientLane implements StreamHandler {
     this.stream = stream;
     this.owner = owner;
     this.out = stream.out;
+    this.trafficClass = stream.trafficClass;
     this.reader = new FrameReader(owner, LANE_LENGTH_MAX);
     stream.setHandler(this);
   }

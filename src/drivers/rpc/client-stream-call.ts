@@ -31,6 +31,8 @@ export class ClientStreamCall implements PendingCall, StreamHandler, FrameSink {
   readonly deadlineMs: number;
   readonly replies: MessageQueue;
   readonly writer: MessageWriter;
+  /** The server has said how the call ended. */
+  answered = false;
   private readonly connection: ClientConnection;
   private readonly stream: Stream;
   private readonly reader: FrameReader;
@@ -171,9 +173,11 @@ export class ClientStreamCall implements PendingCall, StreamHandler, FrameSink {
           );
           return true;
         case FRAME.END:
+          this.answered = true;
           this.end(undefined);
           return false;
         case FRAME.ERROR:
+          this.answered = true;
           this.end(readErrorBody(bytes, start, end));
           return false;
         case FRAME.HEADERS: {

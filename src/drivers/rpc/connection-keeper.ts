@@ -1,5 +1,5 @@
 import { CLOSE_CODES, formatAddress } from '../../base/index.js';
-import type { CloseReason, Endpoint, Timer } from '../../ports/index.js';
+import type { CloseReason, Endpoint, Timer, TrafficClass } from '../../ports/index.js';
 import { backoffMs } from '../../rpc/index.js';
 import type { HelloAck } from '../../wire/index.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
@@ -150,8 +150,8 @@ export class ConnectionKeeper implements ConnectionOwner {
     this.listener.onIdle();
   }
 
-  onAnswer(load: number, latencyMs: number): void {
-    this.listener.onAnswer(load, latencyMs);
+  onAnswer(load: number, latencyMs: number, trafficClass: TrafficClass): void {
+    this.listener.onAnswer(load, latencyMs, trafficClass);
   }
 
   onLongMessage(...call: Parameters<CallObserver['onLongMessage']>): void {

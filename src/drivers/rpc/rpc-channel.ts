@@ -1,4 +1,4 @@
-import { formatAddress, RpcError } from '../../base/index.js';
+import { ClassLatency, formatAddress, RpcError } from '../../base/index.js';
 import type { CloseReason } from '../../ports/index.js';
 import {
   type Caller,
@@ -37,6 +37,8 @@ export class RpcChannel implements Caller {
   peerLoad = 0;
   /** Exponentially weighted mean of unary calls' latency in milliseconds; 0 before the first answer. */
   latencyEwmaMs = 0;
+  /** Time from a unary call's request to its answer, a result or an error that the peer sent, by traffic class. */
+  readonly latency = new ClassLatency();
   readonly target: string;
   private readonly options: ResolvedChannelOptions;
   private readonly keeper: ConnectionKeeper;
@@ -196,8 +198,9 @@ export class RpcChannel implements Caller {
       onUnavailable: (reason: CloseReason) => this.waiting.failAll(connectError(reason, this.target), true),
       onBulkSettled: () => this.waiting.release(false),
       onIdle: () => this.wakeWhenIdle(),
-      onAnswer: (load, latencyMs) => {
+      onAnswer: (load, latencyMs, trafficClass) => {
         this.peerLoad = load;
+        this.latency[trafficClass].record(latencyMs);
         const ewmaMs = this.latencyEwmaMs;
         this.latencyEwmaMs = ewmaMs === 0 ? latencyMs : ewmaMs + EWMA_WEIGHT * (latencyMs - ewmaMs);
       },
@@ -307,9 +310,17 @@ export class RpcChannel implements Caller {
       return;
     }
     try {
+      const { clock } = this.options;
+      const startedMs = clock.nowMs();
       const call = new ClientStreamCall(carrier, method, options, deadlineMs, 'bulk');
       call.sendOnly(input);
-      call.onlyReply().then((value) => settle.resolve(value), fail);
+      const record = () => {
+        if (call.answered) this.latency[options?.priority ?? 'bulk'].record(clock.nowMs() - startedMs);
+      };
+      call
+        .onlyReply()
+        .finally(record)
+        .then((value) => settle.resolve(value), fail);
     } catch (error) {
       fail(error);
     }

@@ -1,4 +1,4 @@
-import { nodeId, RpcError, type RpcReason } from '../../../src/base/index.js';
+import { ClassLatency, nodeId, RpcError, type RpcReason } from '../../../src/base/index.js';
 import { assembleClient } from '../../../src/client/assemble.js';
 import type { CallEnvironment } from '../../../src/client/call-environment.js';
 import { ClusterCaller } from '../../../src/client/cluster-caller.js';
@@ -28,6 +28,7 @@ export class FakeChannel implements NodeChannel {
   peerLoad = 0;
   peerDraining = false;
   latencyEwmaMs = 1;
+  readonly latency = new ClassLatency();
   resumed = false;
   earlyData = false;
   silent = false;

@@ -191,6 +191,20 @@ describe('the workers of a cluster client', () => {
     expect(await result).to.equal('slow');
   });
 
+  it('are measured together, those that are gone too', async () => {
+    const cluster = new FakeCluster({ workers: 3 });
+    for (const id of ['w1', 'w2', 'w3']) cluster.channel(id).latency.data.record(10);
+    cluster.channel('w3').latency.bulk.record(500);
+    const before = cluster.client.stats().latencyMs;
+    expect(before).to.deep.include({ control: { count: 0, p50Ms: 0, p99Ms: 0 } });
+    expect([before.data.count, before.bulk.count]).to.deep.equal([3, 1]);
+    expect(before.data.p50Ms).to.be.within(8.75, 11.25);
+    cluster.remove('w3');
+    expect(cluster.client.stats().latencyMs).to.deep.equal(before);
+    await cluster.client.close();
+    expect(cluster.client.stats().latencyMs).to.deep.equal(before);
+  });
+
   it('get a growing share of the calls when they are new', async () => {
     const cluster = new FakeCluster({ workers: 1, slowStartMs: 1_000 });
     cluster.env.links.start();

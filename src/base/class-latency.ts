@@ -1,0 +1,26 @@
+import { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
+
+/** {@link ClassLatency} in numbers. */
+export interface ClassLatencySummary {
+  readonly control: LatencySummary;
+  readonly data: LatencySummary;
+  readonly bulk: LatencySummary;
+}
+
+/** One latency histogram for each traffic class. */
+export class ClassLatency {
+  readonly control = new LatencyHistogram();
+  readonly data = new LatencyHistogram();
+  readonly bulk = new LatencyHistogram();
+
+  /** Adds the samples of another. */
+  merge(other: ClassLatency): void {
+    this.control.merge(other.control);
+    this.data.merge(other.data);
+    this.bulk.merge(other.bulk);
+  }
+
+  snapshot(): ClassLatencySummary {
+    return { control: this.control.snapshot(), data: this.data.snapshot(), bulk: this.bulk.snapshot() };
+  }
+}
