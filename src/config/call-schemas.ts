@@ -29,6 +29,17 @@ export const rpcSchema = v.strictObject({
     ),
     8_192,
   ),
+  connectionsPerPeerMax: v.optional(
+    integer(
+      { min: 1, max: 1_000_000 },
+      {
+        what: 'Connections that the holder of one certificate may have to a node, bulk ones included.',
+        larger: 'more processes may share a certificate; one of them may take more of `transport.connectionsMax`',
+        smaller: 'one client leaves more room to others',
+      },
+    ),
+    64,
+  ),
   messageBytesMax: v.optional(
     size(
       { min: 1 * KiB, max: LIMITS.messageBytesMax },

@@ -60,6 +60,18 @@ export function callSettings(settings: Pick<Settings, 'network' | 'rpc'>): {
   };
 }
 
+/** The limits of a node as `RpcServer` takes them. */
+export function serverLimits(settings: Pick<Settings, 'network' | 'rpc'>): {
+  readonly concurrentCallsMax: number;
+  readonly connectionsPerPeerMax: number;
+  readonly messageBytesMax: number;
+  readonly classCallsMax: Partial<ByClass>;
+} {
+  const { concurrentCallsMax, connectionsPerPeerMax, messageBytesMax } = settings.rpc;
+  const { classCallsMax } = callSettings(settings);
+  return { concurrentCallsMax, connectionsPerPeerMax, messageBytesMax, classCallsMax };
+}
+
 type ByClass = Readonly<Record<'control' | 'data' | 'bulk', number>>;
 
 interface ClassLimits {

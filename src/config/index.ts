@@ -1,6 +1,6 @@
 export type { CompressionSettings } from './call-schemas.js';
 export { type ConfigFile, loadConfigFile, parseConfig } from './config-file.js';
-export { callSettings, endpointSettings, schedulerSettings } from './endpoint-settings.js';
+export { callSettings, endpointSettings, schedulerSettings, serverLimits } from './endpoint-settings.js';
 export type { Duration, Size } from './field.js';
 export { mergeOptions } from './merge-options.js';
 export { nearest } from './nearest.js';

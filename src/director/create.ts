@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { parseAddress } from '../base/index.js';
 import { numberOption, type OwnOptions, openNode, optionGroups } from '../client/index.js';
-import { callSettings, type Options, parseDirectorOptions } from '../config/index.js';
+import { type Options, parseDirectorOptions, serverLimits } from '../config/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, RegistryStore } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
@@ -55,8 +55,7 @@ export class Director extends DirectorNode {
       sessions: 'memory',
       logger: options.logger,
     });
-    const { rpc, compression, lease } = settings;
-    const { classCallsMax } = callSettings(settings);
+    const { compression, lease } = settings;
     try {
       const epoch = Buffer.from(runtime.random.bytes(8)).toString('hex');
       return new Director({
@@ -68,7 +67,7 @@ export class Director extends DirectorNode {
         version: VERSION,
         services: options.services ?? [],
         interceptors: options.interceptors ?? [],
-        limits: { concurrentCallsMax: rpc.concurrentCallsMax, messageBytesMax: rpc.messageBytesMax, classCallsMax },
+        limits: serverLimits(settings),
         compression: { algorithm: compression.algorithm, aboveBytes: compression.registry },
       });
     } catch (error) {

@@ -7,7 +7,7 @@ import {
   optionGroups,
   parseDirectors,
 } from '../client/index.js';
-import { callSettings, type Options, parseWorkerOptions } from '../config/index.js';
+import { type Options, parseWorkerOptions, serverLimits } from '../config/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, SessionStore } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
@@ -69,8 +69,7 @@ export class Worker extends WorkerNode {
       sessions: options.sessions,
       logger: options.logger,
     });
-    const { rpc, compression, lease, reconnect } = settings;
-    const { classCallsMax } = callSettings(settings);
+    const { compression, lease, reconnect } = settings;
     let worker: Worker;
     try {
       worker = new Worker({
@@ -81,7 +80,7 @@ export class Worker extends WorkerNode {
         tags: options.tags ?? {},
         services: options.services,
         interceptors: options.interceptors ?? [],
-        limits: { concurrentCallsMax: rpc.concurrentCallsMax, messageBytesMax: rpc.messageBytesMax, classCallsMax },
+        limits: serverLimits(settings),
         compression: {
           algorithm: compression.algorithm,
           aboveBytes: compression.responses,

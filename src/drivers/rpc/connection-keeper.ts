@@ -163,8 +163,8 @@ export class ConnectionKeeper implements ConnectionOwner {
     if (this.state === 'closed') return;
     if (connection === this.bulk) {
       this.bulk = undefined;
-      // A bulk port that cannot be reached must not stop bulk traffic: it shares the main connection then.
-      this.bulkFailed = !reason.wasOpen;
+      // A bulk port that cannot be reached, or refuses us, must not stop bulk traffic: it shares the main connection then.
+      this.bulkFailed = connection.ack === undefined;
       this.listener.onBulkSettled();
     } else if (connection === this.dialing) {
       this.dialing = undefined;

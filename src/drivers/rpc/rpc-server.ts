@@ -30,6 +30,7 @@ export class RpcServer implements ServerHost {
     refusedEarlyData: 0,
     refusedUnknownMethod: 0,
     refusedUndecodable: 0,
+    refusedConnections: 0,
     violations: 0,
   };
   draining = false;
@@ -119,6 +120,16 @@ export class RpcServer implements ServerHost {
   /** Calls of one class whose handler has not finished. */
   inFlightOf(trafficClass: TrafficClass): number {
     return this.callsByClass[trafficClass];
+  }
+
+  /** One in 0-RTT may be a replay, and must not take the place of the certificate's holder. */
+  connectionsOf(fingerprint: string): number {
+    let count = 0;
+    for (const { connection } of this.open) {
+      const isPeers = connection.state !== 'closed' && connection.peer?.fingerprint === fingerprint;
+      if (isPeers && !connection.earlyData) count++;
+    }
+    return count;
   }
 
   /** For connections: a call began or ended. */

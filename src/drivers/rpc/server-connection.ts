@@ -65,7 +65,16 @@ export class ServerConnection implements ConnectionHandler, LaneFrames, CallHost
 
   // ConnectionHandler
 
-  onOpen(): void {}
+  onOpen(): void {
+    const { peer, earlyData } = this.connection;
+    const { counters, identity, limits } = this.server;
+    if (peer === undefined) return;
+    const others = this.server.connectionsOf(peer.fingerprint) - (earlyData ? 0 : 1);
+    if (others < limits.connectionsPerPeerMax) return;
+    counters.refusedConnections++;
+    const reason = `the limit rpc.connectionsPerPeerMax (${limits.connectionsPerPeerMax}) of ${identity.id} is reached`;
+    this.connection.close(CLOSE_CODES.EXCESSIVE_LOAD, reason);
+  }
 
   onStream(_connection: Connection, stream: Stream): StreamHandler {
     // Until the hello has been checked only the control lane is read; the rest stays with the transport.

@@ -25,6 +25,8 @@ export interface ServerHost {
   readonly load: number;
   /** A call began or ended. */
   countCall(by: 1 | -1, trafficClass: TrafficClass): void;
+  /** Connections of the holder of one certificate, without those still in 0-RTT. */
+  connectionsOf(fingerprint: string): number;
   /** Calls of one class whose handler has not finished. */
   inFlightOf(trafficClass: TrafficClass): number;
 }

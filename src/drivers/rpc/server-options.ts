@@ -10,6 +10,12 @@ export interface ServerLimits {
   readonly classCallsMax: Readonly<Partial<Record<TrafficClass, number>>>;
   /** Calls in progress from one connection, so that one client cannot take all of the above. Default 4,096. */
   readonly connectionCallsMax: number;
+  /**
+   * Connections of the holder of one certificate, bulk ones included; further ones are closed with `EXCESSIVE_LOAD`.
+   * Default 64. Smaller: one client leaves more of the transport's `connectionsMax` to others. Larger: more processes
+   * may share a certificate.
+   */
+  readonly connectionsPerPeerMax: number;
   /** Longest message taken, decompressed. Default 4 MiB; worst-case memory is this times the streams of a connection. */
   readonly messageBytesMax: number;
   /** What an `OVERLOADED` error tells the caller to wait, in milliseconds. Default 100. */
@@ -22,6 +28,7 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   concurrentCallsMax: 8_192,
   classCallsMax: {},
   connectionCallsMax: 4_096,
+  connectionsPerPeerMax: 64,
   messageBytesMax: LIMITS.messageBytesDefault,
   retryAfterMs: 100,
   helloTimeoutMs: 5_000,
@@ -56,6 +63,8 @@ export interface ServerCounters {
   refusedEarlyData: number;
   refusedUnknownMethod: number;
   refusedUndecodable: number;
+  /** Connections closed because their certificate had `connectionsPerPeerMax` already. */
+  refusedConnections: number;
   /** Connections closed because the peer broke the protocol. */
   violations: number;
 }

@@ -11,6 +11,7 @@ import {
   serviceClient,
   unary,
 } from '../../../src/rpc/index.js';
+import { testIdentity } from '../../../src/testing/index.js';
 import { collect, failureOf, Gate, MemoryWorld, onBothTransports } from './world.js';
 
 const Jobs = defineService('jobs', {
@@ -232,6 +233,23 @@ onBothTransports('a channel', (world) => {
     expect(await world().run(serviceClient(Jobs, world().channel()).quick(2))).to.equal(2);
     server.gate.open('');
     await world().run(Promise.all(running));
+  });
+
+  it('is refused while its certificate has as many connections as it may, and gets one when another ends', async () => {
+    const { channel: first, client } = setUp({ limits: { connectionsPerPeerMax: 2 } });
+    await world().run(client.quick(1));
+    expect(await world().run(serviceClient(Jobs, world().channel()).quick(2))).to.equal(2);
+    const third = world().channel();
+    third.connect();
+    await world().until('the refusal', () => third.state === 'unavailable');
+    const refused = await errorOf(serviceClient(Jobs, third).quick(3));
+    expect(refused).to.include({ reason: 'NOT_CONNECTED', maybeExecuted: false });
+    expect(refused.message).to.include('connectionsPerPeerMax (2)');
+    expect(world().rpc.counters.refusedConnections).to.be.above(0);
+    expect(await world().run(client.quick(4))).to.equal(4);
+    await world().run(first.close());
+    expect(await world().run(serviceClient(Jobs, third).quick(5, { waitForReady: true }))).to.equal(5);
+    expect(world().rpc.connectionCount).to.equal(2);
   });
 
   it('is refused by the limit of its traffic class while other classes are served, each counted by itself', async () => {
@@ -484,6 +502,57 @@ describe('a channel in virtual time', () => {
     expect(attempts.length).to.be.within(8, 40);
     const last = attempts.at(-1) ?? 0;
     expect(last - (attempts.at(-2) ?? 0)).to.be.within(2_500, 5_200);
+  });
+
+  it('comes back ever less often while its certificate has too many connections; others get theirs', async () => {
+    const own = new MemoryWorld();
+    own.serve(server.implementation, { limits: { connectionsPerPeerMax: 1 } });
+    await own.run(serviceClient(Jobs, own.channel()).quick(1));
+    own.channel().connect();
+    await own.pass(60_000);
+    expect(own.rpc.counters.refusedConnections).to.be.within(8, 40);
+    const identity = testIdentity('client', 'c2');
+    const channel = own.channel({ endpoint: own.network.createEndpoint({ identity }), identity });
+    expect(await own.run(serviceClient(Jobs, channel).quick(2))).to.equal(2);
+    await own.close();
+  });
+
+  it('does not count connections in 0-RTT, which may be a replay, against their certificate', async () => {
+    const own = new MemoryWorld({ latencyMs: 20 });
+    own.serve(server.implementation, { limits: { connectionsPerPeerMax: 1 } });
+    const first = own.channel();
+    await own.run(serviceClient(Jobs, first).quick(1));
+    await own.run(first.close());
+    await own.pass(100);
+    const replayed = own.channel();
+    const call = failureOf(serviceClient(Jobs, replayed).quick(2));
+    await own.until('the early connection', () => own.rpc.connectionCount === 1);
+    own.clientEndpoint.vanish();
+    const identity = testIdentity('client', 'c1');
+    const channel = own.channel({ endpoint: own.network.createEndpoint({ identity }), identity });
+    expect(await own.run(serviceClient(Jobs, channel).quick(3))).to.equal(3);
+    expect(own.rpc.counters.refusedConnections).to.equal(0);
+    expect(own.rpc.connectionCount, 'with the replay').to.equal(2);
+    await own.run(replayed.close());
+    await own.run(call);
+    await own.close();
+  });
+
+  it('sends bulk over its main connection when the one to the bulk port is refused', async () => {
+    const own = new MemoryWorld();
+    const bulk = own.network.createEndpoint({ identity: testIdentity('worker', 'w1') });
+    const rpc = own.serve(server.implementation, {
+      limits: { connectionsPerPeerMax: 1 },
+      bulkPort: () => bulk.address.port,
+    });
+    bulk.listen((connection) => rpc.accept(connection));
+    const client = serviceClient(Jobs, own.channel({ bulkEndpoint: own.clientEndpoint }));
+    await own.run(client.quick(1));
+    expect(await own.run(client.quick(2, { priority: 'bulk' }))).to.equal(2);
+    expect(await own.run(client.quick(3, { priority: 'bulk' }))).to.equal(3);
+    expect(rpc.counters).to.include({ refusedConnections: 1, bulkCallsStarted: 2 });
+    await bulk.close();
+    await own.close();
   });
 
   it('keeps its connection while the one that is to replace it cannot be made', async () => {

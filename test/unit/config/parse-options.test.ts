@@ -16,6 +16,7 @@ describe('parseOptions', () => {
     expect(settings.rpc).to.deep.equal({
       timeoutMs: 30_000,
       concurrentCallsMax: 8_192,
+      connectionsPerPeerMax: 64,
       messageBytesMax: LIMITS.messageBytesDefault,
       lanes: 4,
     });
@@ -97,7 +98,7 @@ describe('parseOptions', () => {
       [{ retry: { baseMs: 5 } }, 'unknown option retry.baseMs; did you mean retry.backoff.baseMs or reconnect.baseMs?'],
       [
         { rpc: { toString: 5 } },
-        'unknown option rpc.toString; known here: timeoutMs, concurrentCallsMax, messageBytesMax, lanes',
+        'unknown option rpc.toString; known here: timeoutMs, concurrentCallsMax, connectionsPerPeerMax, messageBytesMax, lanes',
       ],
       [
         { 'a\nb': 5 },

@@ -8,6 +8,7 @@ import {
   PRESET_TEXTS,
   parseOptions,
   schedulerSettings,
+  serverLimits,
 } from '../../../src/config/index.js';
 
 const MiB = 2 ** 20;
@@ -99,6 +100,12 @@ describe('settings derived for the parts of a node', () => {
       classTimeoutsMs: { control: 70, data: 500, bulk: 500 },
       classCallsMax: { bulk: 4 },
     });
+  });
+
+  it('give a server its limits', () => {
+    const rpc = { concurrentCallsMax: 5, connectionsPerPeerMax: 7, messageBytesMax: 2_048 };
+    const settings = parseOptions({ rpc, network: { data: { concurrentCallsMax: 3 } } });
+    expect(serverLimits(settings)).to.deep.equal({ ...rpc, classCallsMax: { data: 3 } });
   });
 
   it('name the scheduler’s shares as it does', () => {
