@@ -1,16 +1,18 @@
+import { RpcError } from '../../base/index.js';
 import type { MessageQueue } from './message-queue.js';
 
 /**
  * The replies of a call that is made when the first of them is asked for. An async generator would do the same at
- * three promises more per message.
+ * three promises more per message. A call that the server refuses in 0-RTT data is made once more.
  */
 export class DeferredReplies implements AsyncIterableIterator<unknown> {
-  private readonly start: () => Promise<MessageQueue>;
+  private readonly start: (isRefusedEarly: boolean) => Promise<MessageQueue>;
   private queue: MessageQueue | undefined;
   private starting: Promise<MessageQueue> | undefined;
   private left = false;
 
-  constructor(start: () => Promise<MessageQueue>) {
+  /** `start` makes the call; `isRefusedEarly` says that it must wait for the handshake this time. */
+  constructor(start: (isRefusedEarly: boolean) => Promise<MessageQueue>) {
     this.start = start;
   }
 
@@ -31,8 +33,21 @@ export class DeferredReplies implements AsyncIterableIterator<unknown> {
 
   private async firstNext(): Promise<IteratorResult<unknown>> {
     if (this.left) return { value: undefined, done: true };
-    this.starting ??= this.start();
+    this.starting ??= this.start(false);
+    this.queue = await this.starting;
+    try {
+      return await this.queue.next();
+    } catch (error) {
+      if (this.left || !isRefusedEarly(error)) throw error;
+    }
+    this.queue = undefined;
+    this.starting = this.start(true);
     this.queue = await this.starting;
     return this.queue.next();
   }
+}
+
+/** The server knows better than we do whether the method is idempotent; it has not executed the call. */
+function isRefusedEarly(error: unknown): boolean {
+  return error instanceof RpcError && error.reason === 'EARLY_DATA_REFUSED' && !error.maybeExecuted;
 }

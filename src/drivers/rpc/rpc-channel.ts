@@ -243,9 +243,9 @@ export class RpcChannel implements Caller {
       case 'clientStream':
         return this.upload(method, input as Messages, options);
       case 'serverStream':
-        return this.replies(method, options, (call) => call.sendOnly(input));
+        return this.replies(method, options, true, (call) => call.sendOnly(input));
       case 'bidiStream':
-        return this.replies(method, options, (call) => void call.sendAll(input as Messages));
+        return this.replies(method, options, false, (call) => void call.sendAll(input as Messages));
     }
   }
 
@@ -329,33 +329,46 @@ export class RpcChannel implements Caller {
   private replies(
     method: MethodRef,
     options: CallOptions,
+    mayBeEarly: boolean,
     send: (call: ClientStreamCall) => void,
   ): AsyncIterable<unknown> {
-    return new DeferredReplies(async () => {
-      const call = await this.openStream(method, options, this.gate.deadlineWithin(options, 0));
+    let deadlineMs: number | undefined;
+    return new DeferredReplies(async (isRefusedEarly) => {
+      deadlineMs ??= this.gate.deadlineWithin(options, 0);
+      const call = await this.openStream(method, options, deadlineMs, mayBeEarly && !isRefusedEarly);
       send(call);
       return call.replies;
     });
   }
 
   private async upload(method: MethodRef, inputs: Messages, options: CallOptions): Promise<unknown> {
-    const call = await this.openStream(method, options, this.gate.deadlineOf(options));
+    const call = await this.openStream(method, options, this.gate.deadlineOf(options), false);
     void call.sendAll(inputs);
     return await call.onlyReply();
   }
 
-  private openStream(method: MethodRef, options: CallOptions, deadlineMs: number): Promise<ClientStreamCall> {
+  /**
+   * A stream of messages waits for the handshake whatever its method says (`mayBeEarly` false): what has been read from
+   * the caller's iterable could not be sent again if the server refused it.
+   */
+  private openStream(
+    method: MethodRef,
+    options: CallOptions,
+    deadlineMs: number,
+    mayBeEarly: boolean,
+  ): Promise<ClientStreamCall> {
+    const gated = mayBeEarly ? options : { ...options, idempotent: false };
     return new Promise((resolve, reject) => {
       const open = () => {
         const refusal = this.gate.refusal(options, deadlineMs);
         if (refusal !== undefined) return reject(refusal);
         const current = this.keeper.current;
-        if (current === undefined || !usable(current, method, options)) {
-          return this.gate.park(method, options, deadlineMs, open, reject);
+        if (current === undefined || !usable(current, method, gated)) {
+          return this.gate.park(method, gated, deadlineMs, open, reject);
         }
         const carrier = options.priority === 'bulk' ? this.keeper.bulkConnection(current) : current;
-        if (carrier.state === 'connecting' || (carrier.state === 'early' && !usable(carrier, method, options)))
-          return this.gate.park(method, { ...options, waitForReady: true }, deadlineMs, open, reject);
+        if (carrier.state === 'connecting' || (carrier.state === 'early' && !usable(carrier, method, gated)))
+          return this.gate.park(method, { ...gated, waitForReady: true }, deadlineMs, open, reject);
         try {
           resolve(new ClientStreamCall(carrier, method, options, deadlineMs, 'data'));
         } catch (error) {

@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { CLOSE_CODES, RpcError } from '../../../src/base/index.js';
 import type { Connection } from '../../../src/ports/index.js';
 import {
+  bidiStream,
+  clientStream,
   defineService,
   type Handlers,
   implement,
@@ -436,6 +438,56 @@ onBothTransports('a channel', (world) => {
     expect(await world().run(serviceClient(Early, channel).unsafe(null, { idempotent: true }))).to.equal(false);
     expect(world().rpc.counters.refusedEarlyData).to.equal(1);
     expect(world().rpc.counters.callsStarted).to.equal(2);
+  });
+
+  it('has a stream that the server refuses in 0-RTT go after the handshake', async () => {
+    const Early = defineService('early', { feed: serverStream<number, number | boolean>() });
+    const implementation = implement(Early, {
+      async *feed(count, { earlyData }) {
+        yield earlyData;
+        for (let i = 0; i < count; i++) yield i;
+      },
+    });
+    world().serve(implementation);
+    const first = world().channel();
+    await world().run(collect(serviceClient(Early, first).feed(0)));
+    await world().run(first.close());
+    const channel = world().channel();
+    const feed = serviceClient(Early, channel).feed(3, { idempotent: true });
+    expect(await world().run(collect(feed))).to.deep.equal([false, 0, 1, 2]);
+    expect(world().rpc.counters).to.include({ refusedEarlyData: 1, callsStarted: 2 });
+    expect(channel.earlyData).to.equal(true);
+    expect(channel.inFlight).to.equal(0);
+  });
+
+  it('sends the one message of a server stream in 0-RTT, and none of a stream of messages', async () => {
+    const Early = defineService('early', {
+      feed: serverStream<null, boolean>({ idempotent: true }),
+      sum: clientStream<number, boolean>({ idempotent: true }),
+      chat: bidiStream<number, boolean>({ idempotent: true }),
+    });
+    const implementation = implement(Early, {
+      async *feed(_, { earlyData }) {
+        yield earlyData;
+      },
+      async sum(numbers, { earlyData }) {
+        await collect(numbers);
+        return earlyData;
+      },
+      async *chat(numbers, { earlyData }) {
+        for await (const _ of numbers) yield earlyData;
+      },
+    });
+    world().serve(implementation);
+    const first = world().channel();
+    expect(await world().run(collect(serviceClient(Early, first).feed(null)))).to.deep.equal([false]);
+    await world().run(first.close());
+    const channel = world().channel();
+    const client = serviceClient(Early, channel);
+    const calls = [collect(client.feed(null)), client.sum([1, 2]), collect(client.chat([1, 2]))];
+    expect(await world().run(Promise.all<unknown>(calls))).to.deep.equal([[true], false, [false, false]]);
+    expect(channel.counters).to.include({ earlyData: 1, connectFailures: 0 });
+    expect(world().rpc.counters.refusedEarlyData).to.equal(0);
   });
 });
 
