@@ -38,7 +38,7 @@ export const rpcSchema = v.strictObject({
         smaller: 'one client leaves more room to others',
       },
     ),
-    64,
+    1_024,
   ),
   messageBytesMax: v.optional(
     size(

@@ -12,7 +12,7 @@ export interface ServerLimits {
   readonly connectionCallsMax: number;
   /**
    * Connections of the holder of one certificate, bulk ones included; further ones are closed with `EXCESSIVE_LOAD`.
-   * Default 64. Smaller: one client leaves more of the transport's `connectionsMax` to others. Larger: more processes
+   * Default 1,024, a quarter of what an endpoint takes. Smaller: one client leaves more of the transport's `connectionsMax` to others. Larger: more processes
    * may share a certificate.
    */
   readonly connectionsPerPeerMax: number;
@@ -28,7 +28,7 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   concurrentCallsMax: 8_192,
   classCallsMax: {},
   connectionCallsMax: 4_096,
-  connectionsPerPeerMax: 64,
+  connectionsPerPeerMax: 1_024,
   messageBytesMax: LIMITS.messageBytesDefault,
   retryAfterMs: 100,
   helloTimeoutMs: 5_000,
