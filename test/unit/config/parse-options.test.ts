@@ -16,7 +16,7 @@ describe('parseOptions', () => {
     expect(settings.rpc).to.deep.equal({
       timeoutMs: 30_000,
       concurrentCallsMax: 8_192,
-      connectionsPerPeerMax: 64,
+      connectionsPerPeerMax: 1_024,
       messageBytesMax: LIMITS.messageBytesDefault,
       lanes: 4,
     });
