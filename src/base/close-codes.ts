@@ -20,6 +20,8 @@ export const CLOSE_CODES = {
   REPLACED: 8,
   /** The receiver failed; details are in its log only. */
   INTERNAL: 9,
+  /** The time for the call has run out at the caller. */
+  DEADLINE_EXCEEDED: 10,
 } as const;
 
 export type CloseCode = (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES];

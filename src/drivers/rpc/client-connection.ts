@@ -362,12 +362,10 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
       call.fail(
         RpcError.of('DEADLINE', `no answer from ${this.options.target} in time`, { maybeExecuted: call.maybeSent() }),
       );
-      if (call instanceof ClientCall) this.cancel(call, id);
-      else {
-        // Its stream tells the peer; no answer comes on a lane.
-        this.calls.take(id);
-        if (this.calls.size === 0) this.owner.onIdle(this);
-      }
+      // No CANCEL: the server keeps the same deadline and answers with it. A call with a stream of its own has told the
+      // peer there, and no answer comes on a lane.
+      if (!(call instanceof ClientCall)) this.calls.take(id);
+      if (this.calls.size === 0) this.owner.onIdle(this);
     });
     return this.calls.earliestMs;
   }

@@ -230,9 +230,10 @@ export class ClientStreamCall implements PendingCall, StreamHandler, FrameSink {
     const serverFinished = error === undefined;
     this.ended = true;
     this.leave();
-    if (!serverFinished) this.stream.stop(CLOSE_CODES.CANCELLED);
+    const code = error?.reason === 'DEADLINE' ? CLOSE_CODES.DEADLINE_EXCEEDED : CLOSE_CODES.CANCELLED;
+    if (!serverFinished) this.stream.stop(code);
     // After END nobody reads what this side may still be sending.
-    if (!serverFinished || !this.sideEnded) this.stream.reset(CLOSE_CODES.CANCELLED);
+    if (!serverFinished || !this.sideEnded) this.stream.reset(code);
     this.writer.close();
     this.replies.finish(error);
   }

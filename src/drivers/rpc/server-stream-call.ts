@@ -63,12 +63,12 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     if (fin) this.onInputsEnd();
   }
 
-  onReset(): void {
-    this.stop(RpcError.of('CANCELLED_BY_CALLER', 'the caller left the call'));
+  onReset(code: number): void {
+    this.stop(left(code));
   }
 
-  onStopped(): void {
-    this.stop(RpcError.of('CANCELLED_BY_CALLER', 'the caller left the stream'));
+  onStopped(code: number): void {
+    this.stop(left(code));
   }
 
   onDrained(): void {
@@ -300,4 +300,11 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     this.counted = false;
     this.owner.ended(this.call.callId, this, this.trafficClass);
   }
+}
+
+/** Why the caller left the call. */
+function left(code: number): RpcError {
+  return code === CLOSE_CODES.DEADLINE_EXCEEDED
+    ? RpcError.of('DEADLINE', 'the call’s time ran out at the caller')
+    : RpcError.of('CANCELLED_BY_CALLER', 'the caller left the call');
 }

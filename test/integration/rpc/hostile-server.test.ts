@@ -1,7 +1,14 @@
 import { expect } from 'chai';
 import { CLOSE_CODES, type RpcError } from '../../../src/base/index.js';
 import type { Connection } from '../../../src/ports/index.js';
-import { defineService, type ServiceClient, serverStream, serviceClient, unary } from '../../../src/rpc/index.js';
+import {
+  type CallOptions,
+  defineService,
+  type ServiceClient,
+  serverStream,
+  serviceClient,
+  unary,
+} from '../../../src/rpc/index.js';
 import { RecordingConnection, type RecordingStream, write } from '../../../src/testing/index.js';
 import { FRAME, STREAM_KIND } from '../../../src/wire/index.js';
 import { frame, framesOf, message, preamble } from './raw-peer.js';
@@ -51,7 +58,7 @@ function reply(callId: number, value: unknown): Buffer {
 
 onBothTransports('a client', (world) => {
   let servers: RawServer[];
-  let client: ServiceClient<typeof Target.methods, object & { readonly timeoutMs?: number }>;
+  let client: ServiceClient<typeof Target.methods, CallOptions>;
 
   function setUp(change: (server: RawServer) => void = () => {}) {
     servers = [];
@@ -225,6 +232,12 @@ onBothTransports('a client', (world) => {
     });
     expect(await world().run(failureOf(client.ask(1)))).to.include({ reason: 'DEADLINE', maybeExecuted: true });
     expect(channel.inFlight).to.equal(0);
+    // The server keeps the deadline by itself: it is told of what it cannot know.
+    const controller = new AbortController();
+    const aborted = failureOf(client.ask(1, { timeoutMs: 0, signal: controller.signal }));
+    await world().until('the request', () => channel.inFlight === 1);
+    controller.abort();
+    expect(await world().run(aborted)).to.include({ reason: 'CANCELLED_BY_CALLER' });
     await sent(FRAME.CANCEL);
   });
 });
