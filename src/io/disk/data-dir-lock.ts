@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { FlotillaError } from '../../base/index.js';
 
 /**
@@ -25,12 +26,17 @@ export class DataDirLock {
     const self = await describeSelf();
     const content = JSON.stringify({ ...self, nonce: randomUUID() });
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      if (await created(path, content)) return new DataDirLock(path, content);
+      if (await created(path, content)) {
+        // Somebody who read the stale lock before us may have moved ours away since, and a third one may have come in.
+        await delay(SETTLE_MS);
+        if ((await readFile(path, 'utf8').catch(() => undefined)) === content) return new DataDirLock(path, content);
+        continue;
+      }
       const found = await readFile(path, 'utf8').catch(() => undefined);
       if (found === undefined) continue;
       const holder = parseHolder(found);
       if (holder === undefined || (await isHeld(holder, self))) throw locked(directory, path, holder);
-      await removeStale(path, found, `${path}.${self.pid}-${attempt}`);
+      await removeStale(path, found, `${path}.${randomUUID()}`);
     }
     throw locked(directory, path, undefined);
   }
@@ -55,7 +61,7 @@ interface Holder {
 
 /** The file with its content appears at once, so that nobody reads an empty one. */
 async function created(path: string, content: string): Promise<boolean> {
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.${randomUUID()}`;
   const file = await open(draft, 'w', 0o600);
   try {
     await file.writeFile(content);
@@ -131,3 +137,4 @@ function locked(directory: string, path: string, holder: Holder | undefined): Fl
 
 const LOCK_NAME = 'LOCK';
 const ATTEMPTS_MAX = 5;
+const SETTLE_MS = 50;
