@@ -7,32 +7,14 @@ import type { WorkerLink } from './worker-link.js';
 type Inputs = AsyncIterable<unknown> | Iterable<unknown>;
 
 /** A server stream. It is repeated at another worker only while none of its messages has been delivered. */
-export async function* clusterServerStream(
+export function clusterServerStream(
   env: CallEnvironment,
   method: MethodRef,
   input: unknown,
   options: ClusterCallOptions | undefined,
 ): AsyncGenerator<unknown, void, undefined> {
-  const call = new StreamAttempts(env, method, options, 0);
-  for (;;) {
-    const link = await call.next();
-    let delivered = false;
-    const booking = new Booking(env, link);
-    try {
-      for await (const message of link.channel.serverStream(method, input, call.options())) {
-        delivered = true;
-        yield message;
-      }
-      booking.succeeded();
-      return;
-    } catch (thrown) {
-      const error = RpcError.from(thrown);
-      booking.failed(error);
-      call.failed(error, link, !delivered);
-    } finally {
-      booking.left();
-    }
-  }
+  const open: OpenReplies = (link, left) => link.channel.serverStream(method, input, left);
+  return replies(env, method, options, open, () => true);
 }
 
 /** A client stream. It is repeated only while none of its inputs has been asked for. */
@@ -60,20 +42,34 @@ export async function clusterClientStream(
 }
 
 /** Streams both ways; repeated only while nothing went either way. */
-export async function* clusterBidiStream(
+export function clusterBidiStream(
   env: CallEnvironment,
   method: MethodRef,
   inputs: Inputs,
   options: ClusterCallOptions | undefined,
 ): AsyncGenerator<unknown, void, undefined> {
-  const call = new StreamAttempts(env, method, options, 0);
   const once = new OnceIterable(inputs);
+  const open: OpenReplies = (link, left) => link.channel.bidiStream(method, once, left);
+  return replies(env, method, options, open, () => !once.touched);
+}
+
+type OpenReplies = (link: WorkerLink, options: ClusterCallOptions) => AsyncIterable<unknown>;
+
+/** The replies of one worker after the other, until one ends well or the call may not be repeated any more. */
+async function* replies(
+  env: CallEnvironment,
+  method: MethodRef,
+  options: ClusterCallOptions | undefined,
+  open: OpenReplies,
+  inputRepeatable: () => boolean,
+): AsyncGenerator<unknown, void, undefined> {
+  const call = new StreamAttempts(env, method, options, 0);
   for (;;) {
     const link = await call.next();
     let delivered = false;
     const booking = new Booking(env, link);
     try {
-      for await (const message of link.channel.bidiStream(method, once, call.options())) {
+      for await (const message of open(link, call.options())) {
         delivered = true;
         yield message;
       }
@@ -82,7 +78,7 @@ export async function* clusterBidiStream(
     } catch (thrown) {
       const error = RpcError.from(thrown);
       booking.failed(error);
-      call.failed(error, link, !delivered && !once.touched);
+      call.failed(error, link, !delivered && inputRepeatable());
     } finally {
       booking.left();
     }

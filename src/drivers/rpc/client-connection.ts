@@ -92,7 +92,6 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
   /** Set once by the owner, right after `endpoint.connect`. */
   connection: Connection | undefined;
   ack: HelloAck | undefined;
-  goingAway = false;
   state: 'connecting' | 'early' | 'open' | 'closed' = 'connecting';
   private readonly owner: ConnectionOwner;
   private readonly deadlines: DeadlineTimer;
@@ -233,7 +232,6 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
       case FRAME.HELLO_ACK:
         return this.onHelloAck(bytes, start, end);
       case FRAME.GOING_AWAY:
-        this.goingAway = true;
         this.owner.onGoingAway(this);
         return true;
       default:
