@@ -3,37 +3,8 @@
  * (`book/src/reference/errors.md`) all come from these tables, and a test holds them together.
  */
 
-/** The sixteen gRPC status codes (OK left out), in their numeric order: the index + 1 is the number on the wire. */
-export const RPC_CODES = [
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-] as const;
-
-export type RpcCode = (typeof RPC_CODES)[number];
-
-export interface ReasonRow {
-  /** The gRPC code an `RpcError` of this reason carries. */
-  readonly code: RpcCode;
-  readonly retryable: boolean;
-  /** False only when the request certainly never reached a handler. */
-  readonly maybeExecuted: boolean;
-  readonly meaning: string;
-  readonly remedy: string;
-}
+import { CONSENSUS_REASONS } from './consensus-reasons.js';
+import { type ReasonRow, row } from './reason-row.js';
 
 /** Reasons of errors that a call rejects with. */
 export const RPC_REASONS = {
@@ -186,90 +157,7 @@ export const RPC_REASONS = {
     'use a certificate of the role the method asks for',
   ),
   CLOSED: row('CANCELLED', false, false, 'the client, worker or director was closed', 'do not use it after close()'),
-  NOT_LEADER: row(
-    'UNAVAILABLE',
-    true,
-    false,
-    'the director is not the one that decides at the moment',
-    'nothing: the client follows the leader by itself',
-  ),
-  LEASE_UNKNOWN: row(
-    'NOT_FOUND',
-    true,
-    false,
-    'the registration’s lease has expired or was never granted here',
-    'nothing: the worker registers again by itself',
-  ),
-  KV_INVALID: row(
-    'INVALID_ARGUMENT',
-    false,
-    false,
-    'a metadata command is malformed: an empty key, a key written twice in one transaction, a bad number',
-    'correct the command',
-  ),
-  KV_TOO_LARGE: row(
-    'OUT_OF_RANGE',
-    false,
-    false,
-    'a key, value, transaction or range of the metadata store is larger than its limit',
-    'split it, or keep large values elsewhere and their address here',
-  ),
-  KV_RESERVED: row(
-    'PERMISSION_DENIED',
-    false,
-    false,
-    'the key belongs to the cluster’s own records (it begins with U+0000)',
-    'choose another key',
-  ),
-  KV_FULL: row(
-    'RESOURCE_EXHAUSTED',
-    false,
-    false,
-    'the metadata store holds as many bytes or leases as it may',
-    'delete keys or compact the history',
-  ),
-  KV_COMPACTED: row(
-    'OUT_OF_RANGE',
-    false,
-    false,
-    'the history no longer reaches back to the revision asked for',
-    'read the current state and watch from its revision',
-  ),
-  KV_REVISION_FUTURE: row(
-    'OUT_OF_RANGE',
-    true,
-    false,
-    'the revision asked for has not been reached here',
-    'ask without a revision, or later',
-  ),
-  KV_LEASE_UNKNOWN: row(
-    'NOT_FOUND',
-    false,
-    false,
-    'the lease has expired, was revoked or was never granted',
-    'grant a lease and put the keys again',
-  ),
-  KV_SESSION_EXPIRED: row(
-    'FAILED_PRECONDITION',
-    false,
-    true,
-    'the client’s session has expired: whether an unanswered command was executed is no longer known',
-    'read what it would have changed, then open a new session',
-  ),
-  KV_REPLY_FORGOTTEN: row(
-    'FAILED_PRECONDITION',
-    false,
-    true,
-    'the command was executed before, but its reply is no longer remembered',
-    'read what it has changed; acknowledge replies sooner',
-  ),
-  DISK_FULL: row(
-    'RESOURCE_EXHAUSTED',
-    true,
-    false,
-    'the disk of the data directory has no room for further log entries',
-    'free space: writes go on by themselves; reads and elections still work',
-  ),
+  ...CONSENSUS_REASONS,
 } as const satisfies Record<string, ReasonRow>;
 
 /** Reasons of errors outside a call. */
@@ -323,6 +211,23 @@ export const SETUP_REASONS = {
     'a snapshot is damaged or of an unknown version',
     'nothing if an older one is used; else let the node be rebuilt from its peers',
   ),
+  MEMBER_DATA_LOST: setup(
+    'the data directory is empty, but the running cluster knows this director with another one',
+    'run `flotilla member remove ID` and `member add ID`, then start it with --join; its old votes must not count twice',
+  ),
+  PEERS_UNREACHABLE: setup(
+    'a new cluster begins when all its --peers have met once, and some were not reached',
+    'start all of them; check addresses and certificates',
+  ),
+  PEERS_DISAGREE: setup(
+    'the directors were started with different --peers, or some of them belong to a cluster already',
+    'give all of them the same list; start a director that is added later with --join',
+  ),
+  NOT_ADMITTED: setup(
+    'the director is not a member of the cluster it wants to join',
+    'run `flotilla member add ID` first',
+  ),
+  BACKUP_CORRUPT: setup('a backup file is damaged, cut or of an unknown version', 'use another backup'),
   INTERNAL_LIMIT: setup('two limits contradict each other', 'report it: this is a bug'),
 } as const satisfies Record<string, ReasonRow>;
 
@@ -331,10 +236,6 @@ export type SetupReason = keyof typeof SETUP_REASONS;
 export type Reason = RpcReason | SetupReason;
 
 export const REASONS: Readonly<Record<Reason, ReasonRow>> = { ...RPC_REASONS, ...SETUP_REASONS };
-
-function row(code: RpcCode, retryable: boolean, maybeExecuted: boolean, meaning: string, remedy: string): ReasonRow {
-  return { code, retryable, maybeExecuted, meaning, remedy };
-}
 
 function setup(meaning: string, remedy: string): ReasonRow {
   return { code: 'FAILED_PRECONDITION', retryable: false, maybeExecuted: false, meaning, remedy };

@@ -1,4 +1,5 @@
-import { REASONS, type Reason, type RpcCode, type RpcReason } from './error-table.js';
+import { REASONS, type Reason, type RpcReason } from './error-table.js';
+import type { RpcCode } from './reason-row.js';
 
 /**
  * Errors outside a call: bad options, certificates, addresses, files, sockets. `code` is stable and listed on the

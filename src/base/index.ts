@@ -8,10 +8,7 @@ export { type Deadline, DeadlineHeap } from './deadline-heap.js';
 export {
   REASONS,
   type Reason,
-  type ReasonRow,
-  RPC_CODES,
   RPC_REASONS,
-  type RpcCode,
   type RpcReason,
   SETUP_REASONS,
   type SetupReason,
@@ -32,4 +29,5 @@ export {
 export { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
 export { checkLimits, LIMITS, type Limits } from './limits.js';
 export { Prng } from './prng.js';
+export { type ReasonRow, RPC_CODES, type RpcCode } from './reason-row.js';
 export { SendBuffer } from './send-buffer.js';

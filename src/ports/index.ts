@@ -26,6 +26,14 @@ export type {
   WorkerRegistration,
   WorkerState,
 } from './registry-store.js';
+export type {
+  CommandSettle,
+  Consistency,
+  GroupId,
+  LeadershipView,
+  ProposeOptions,
+  ReplicatedGroup,
+} from './replicated-group.js';
 export type { SendPick, SendScheduler, SendSchedulerFactory } from './send-scheduler.js';
 export type { SnapshotDraft, SnapshotStore, StoredSnapshot } from './snapshot-store.js';
 export type { StateMachine } from './state-machine.js';
