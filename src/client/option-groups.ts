@@ -19,8 +19,8 @@ export function optionGroups<T extends Options>(options: T, own: OwnOptions<T>):
       `option ${key} does not exist${meant === undefined ? `; there are ${known.join(', ')}` : `; did you mean ${meant}?`}`,
     );
   }
-  const { transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression } = options;
-  return definedOnly({ transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression });
+  const { transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression, raft } = options;
+  return definedOnly({ transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression, raft });
 }
 
 const GROUPS = Object.keys({
@@ -33,6 +33,7 @@ const GROUPS = Object.keys({
   balancing: true,
   outlier: true,
   compression: true,
+  raft: true,
 } satisfies Readonly<Record<keyof Options, true>>);
 
 /** A copy without the entries that are `undefined`. */

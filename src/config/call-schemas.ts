@@ -219,6 +219,7 @@ export const compressionSchema = v.strictObject({
   responses: kindOfMessage('off', 'Replies of unary calls.'),
   streams: kindOfMessage('off', 'Messages of streaming calls.'),
   registry: kindOfMessage('auto', 'Snapshots and changes of the worker registry.'),
+  snapshots: kindOfMessage('auto', 'Chunks of Raft snapshots between directors.'),
 });
 
 /** How messages are compressed; each kind is a size above which it is, `Infinity` for never. */
@@ -228,6 +229,7 @@ export interface CompressionSettings {
   readonly responses: number;
   readonly streams: number;
   readonly registry: number;
+  readonly snapshots: number;
 }
 
 export function settleCompression(parsed: v.InferOutput<typeof compressionSchema>): CompressionSettings {
@@ -241,6 +243,7 @@ export function settleCompression(parsed: v.InferOutput<typeof compressionSchema
     responses: above(parsed.responses),
     streams: above(parsed.streams),
     registry: above(parsed.registry),
+    snapshots: above(parsed.snapshots),
   };
 }
 

@@ -18,6 +18,7 @@ export {
   parseOptions,
   parseTransportOptions,
   parseWorkerOptions,
+  type RaftSettings,
   type RetrySettings,
   type RpcSettings,
   type Settings,

@@ -11,6 +11,7 @@ import {
 } from './call-schemas.js';
 import { checkOptions } from './check-options.js';
 import { checkClassKeepAlive, type NetworkSettings } from './network-schema.js';
+import type { raftSchema } from './raft-schema.js';
 import { settleTransport, type TransportSettings } from './transport-schema.js';
 
 export type RpcSettings = v.InferOutput<typeof rpcSchema>;
@@ -19,6 +20,8 @@ export type BackoffSettings = v.InferOutput<typeof reconnectSchema>;
 export type LeaseSettings = v.InferOutput<typeof leaseSchema>;
 export type BalancingSettings = v.InferOutput<typeof balancingSchema>;
 export type OutlierSettings = v.InferOutput<typeof outlierSchema>;
+
+export type RaftSettings = v.InferOutput<typeof raftSchema>;
 
 /** All options with every value filled in, in plain numbers. */
 export interface Settings {
@@ -31,6 +34,7 @@ export interface Settings {
   readonly balancing: BalancingSettings;
   readonly outlier: OutlierSettings;
   readonly compression: CompressionSettings;
+  readonly raft: RaftSettings;
 }
 
 export type ClientSettings = Pick<
@@ -38,7 +42,10 @@ export type ClientSettings = Pick<
   'transport' | 'network' | 'rpc' | 'retry' | 'reconnect' | 'balancing' | 'outlier' | 'compression'
 >;
 export type WorkerSettings = Pick<Settings, 'transport' | 'network' | 'rpc' | 'reconnect' | 'lease' | 'compression'>;
-export type DirectorSettings = Pick<Settings, 'transport' | 'network' | 'rpc' | 'lease' | 'compression'>;
+export type DirectorSettings = Pick<
+  Settings,
+  'transport' | 'network' | 'rpc' | 'reconnect' | 'lease' | 'compression' | 'raft'
+>;
 
 /**
  * Checks options from anywhere (code, file, flags) and fills in the defaults. Groups of other roles are checked too, so
@@ -76,6 +83,6 @@ export function parseWorkerOptions(input?: unknown): WorkerSettings {
 
 /** What a director reads. Throws as {@link parseOptions}. */
 export function parseDirectorOptions(input?: unknown): DirectorSettings {
-  const { transport, network, rpc, lease, compression } = parseOptions(input);
-  return { transport, network, rpc, lease, compression };
+  const { transport, network, rpc, reconnect, lease, compression, raft } = parseOptions(input);
+  return { transport, network, rpc, reconnect, lease, compression, raft };
 }

@@ -25,6 +25,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     rpc: { timeoutMs: '10s' },
     reconnect: { baseMs: 20, maxMs: '1s' },
     lease: { ttlMs: '1s' },
+    raft: { electionTimeoutMs: 300, heartbeatIntervalMs: 50 },
   },
   lan: {
     network: {
@@ -42,6 +43,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     },
     reconnect: { baseMs: 100, maxMs: '10s' },
     lease: { ttlMs: '6s' },
+    raft: { electionTimeoutMs: '1s', heartbeatIntervalMs: 150, read: { timeThresholdMs: 50 } },
     compression: { requests: 'auto', responses: 'auto', streams: 'auto' },
   },
   wan: {
@@ -62,6 +64,16 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     retry: { backoff: { baseMs: 100, maxMs: '5s' } },
     reconnect: { baseMs: 200, maxMs: '30s' },
     lease: { ttlMs: '15s' },
+    raft: {
+      electionTimeoutMs: '3s',
+      heartbeatIntervalMs: 500,
+      diskStallMs: '10s',
+      appendBytesMax: '1MiB',
+      inFlightBytesMax: '32MiB',
+      inFlightEntriesMax: 8_192,
+      batch: { timeThresholdMs: 5 },
+      read: { timeThresholdMs: 100 },
+    },
     outlier: { ejectionBaseMs: '5s', ejectionMaxMs: '2m' },
     compression: { aboveBytes: '1KiB', requests: 'auto', responses: 'auto', streams: 'auto' },
   },
@@ -71,6 +83,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     rpc: { timeoutMs: '10m' },
     reconnect: { maxMs: '1s' },
     lease: { ttlMs: '5m' },
+    raft: { electionTimeoutMs: '30s', heartbeatIntervalMs: '1s', diskStallMs: '5m' },
     outlier: { consecutiveFailures: 0 },
   },
 };

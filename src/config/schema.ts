@@ -10,6 +10,7 @@ import {
   rpcSchema,
 } from './call-schemas.js';
 import { networkSchema } from './network-schema.js';
+import { raftSchema } from './raft-schema.js';
 import { transportSchema } from './transport-schema.js';
 
 export const optionsSchema = v.strictObject({
@@ -22,6 +23,7 @@ export const optionsSchema = v.strictObject({
   balancing: v.optional(balancingSchema, {}),
   outlier: v.optional(outlierSchema, {}),
   compression: v.optional(compressionSchema, {}),
+  raft: v.optional(raftSchema, {}),
 });
 
 /** What people write: everything optional, durations and sizes also with units. */

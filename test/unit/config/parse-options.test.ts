@@ -102,7 +102,7 @@ describe('parseOptions', () => {
       ],
       [
         { 'a\nb': 5 },
-        'unknown option "a\\nb"; known here: transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression',
+        'unknown option "a\\nb"; known here: transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression, raft',
       ],
     ];
     for (const [input, message] of cases) expect(messageOf(() => parseOptions(input))).to.equal(message);
@@ -168,7 +168,7 @@ describe('options of the roles', () => {
     const common = ['transport', 'network', 'rpc', 'compression'];
     expect(parseClientOptions()).to.have.all.keys(...common, 'retry', 'reconnect', 'balancing', 'outlier');
     expect(parseWorkerOptions()).to.have.all.keys(...common, 'reconnect', 'lease');
-    expect(parseDirectorOptions({})).to.have.all.keys(...common, 'lease');
+    expect(parseDirectorOptions({})).to.have.all.keys(...common, 'reconnect', 'lease', 'raft');
   });
 
   it('check the groups of other roles too, so that one file serves all', () => {
@@ -192,6 +192,7 @@ describe('options of the roles', () => {
       responses: 1_024,
       streams: Number.POSITIVE_INFINITY,
       registry: 4_096,
+      snapshots: 4_096,
     });
   });
 });
