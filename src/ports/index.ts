@@ -1,4 +1,5 @@
 export type { Clock, Timer } from './clock.js';
+export type { DurableRecord } from './durable-record.js';
 export type {
   EntryType,
   HardState,
