@@ -1,4 +1,17 @@
 export { type ClusterMember, ClusterService, type ClusterStatus } from './cluster-service.js';
+export {
+  type AdmissionReply,
+  type AdmissionRequest,
+  DirectorService,
+  decodeAdmissionReply,
+  decodeIntroductionReply,
+  decodeMembershipReply,
+  type Introduction,
+  type IntroductionReply,
+  type MembershipAction,
+  type MembershipReply,
+  type MembershipRequest,
+} from './director-service.js';
 export { INTERNAL_PREFIX, implementNodeService, NodeService } from './node-service.js';
 export {
   decodeLeaseReply,
