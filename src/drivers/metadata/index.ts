@@ -1,0 +1,6 @@
+export {
+  type ExecuteOptions,
+  MetadataStore,
+  type MetadataStoreDependencies,
+  type RangeOptions,
+} from './metadata-store.js';
