@@ -1,0 +1,15 @@
+export { bootstrapGroup } from './bootstrap.js';
+export type { GroupCounters, RaftGroupStatus } from './counters.js';
+export { type GroupLogStore, RaftGroup, type RaftGroupParts } from './group.js';
+export type { GroupInbox, RaftNetwork } from './network.js';
+export {
+  type BatchOptions,
+  type FlushPolicy,
+  type PersistenceStrategy,
+  RAFT_GROUP_DEFAULTS,
+  type RaftGroupOptions,
+  type RaftGroupOptionsInput,
+  type ReadOptions,
+  raftGroupOptions,
+  type SnapshotOptions,
+} from './options.js';
