@@ -134,6 +134,22 @@ export {
   type SocketAddress,
 } from './base/index.js';
 
+// Write-ahead logs and snapshots on disk: what `flotilla wal` shows and repairs.
+export {
+  type DataDirUser,
+  type EntryRange,
+  type GroupInspection,
+  type GroupRepair,
+  inspectLog,
+  type LogInspection,
+  type LogProblem,
+  type RepairOptions,
+  type RepairReport,
+  repairLog,
+  type SegmentInspection,
+  type SnapshotInspection,
+} from './io/disk/index.js';
+
 // For those who build on the parts: channels and servers without a cluster, and the seams.
 export { ClassLatency, type ClassLatencySummary, LatencyHistogram, type LatencySummary } from './base/index.js';
 export {

@@ -7,6 +7,7 @@ import { addLoadtest } from './commands/loadtest.js';
 import { addMembers } from './commands/members.js';
 import { addStatus } from './commands/status.js';
 import { addUp } from './commands/up.js';
+import { addWal } from './commands/wal.js';
 import { addWorker } from './commands/worker.js';
 import { VERSION } from './version.js';
 
@@ -28,6 +29,7 @@ export function createProgram(finish: Finish): Command {
   addStatus(program, finish);
   addMembers(program, finish);
   addLoadtest(program, finish);
+  addWal(program, finish);
   return program;
 }
 

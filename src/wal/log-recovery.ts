@@ -3,6 +3,7 @@ import type { HardState, LogEntry, LogIndex, StoredLog, Term } from '../ports/in
 import { readHardState, readSnapshotMeta, readTruncation } from './bodies.js';
 import type { Crc32 } from './crc32.js';
 import { readEntries } from './entry-codec.js';
+import { LogDamage } from './log-damage.js';
 import { LogShape } from './log-shape.js';
 import type { WriterStart } from './log-writer.js';
 import { RECORD, type ReadRecord } from './record.js';
@@ -50,7 +51,7 @@ export class LogRecovery {
     if (this.last !== undefined) checkEnd(this.last, header);
     this.shape ??= new LogShape((header.firstIndex - 1) as LogIndex, header.previousTerm);
     if (header.firstIndex !== this.shape.last + 1 || header.previousTerm !== this.shape.lastTerm) {
-      throw corrupt(
+      throw new LogDamage(
         file,
         0,
         `the segment begins at entry ${header.firstIndex}, the one before ends at ${this.shape.last}`,
@@ -59,10 +60,10 @@ export class LogRecovery {
     this.catalog.add(sequence);
     const scan = scanSegment(bytes, header, this.crc32, (record, at) => {
       const fault = this.replay(record, bytes);
-      if (fault !== undefined) throw corrupt(file, at, fault);
+      if (fault !== undefined) throw new LogDamage(file, at, fault);
     });
     if (scan.tail === 'damaged') {
-      throw corrupt(
+      throw new LogDamage(
         file,
         scan.end,
         `a record does not verify, and the record at ${scan.proofAt} proves that it had been durable`,
@@ -90,11 +91,11 @@ export class LogRecovery {
         `${file} was written by a newer version of Flotilla; use that version`,
       );
     }
-    if (header === 'notASegment' || header === 'damaged') throw corrupt(file, 0, 'the header does not verify');
+    if (header === 'notASegment' || header === 'damaged') throw new LogDamage(file, 0, 'the header does not verify');
     if (header.group !== this.group) {
       throw new FlotillaError('DATA_DIR_FOREIGN', `${file} belongs to group ${header.group}, not ${this.group}`);
     }
-    if (header.sequence !== sequence) throw corrupt(file, 0, `the header says segment ${header.sequence}`);
+    if (header.sequence !== sequence) throw new LogDamage(file, 0, `the header says segment ${header.sequence}`);
     return header;
   }
 
@@ -158,22 +159,15 @@ interface LastSegment {
 /** A segment was complete and durable before the next one was begun, whose header says where it ended. */
 function checkEnd({ file, header, scan }: LastSegment, next: SegmentHeader): void {
   if (next.sequence !== header.sequence + 1) {
-    throw corrupt(file, 0, `segment ${header.sequence + 1} is missing: ${next.sequence} comes after this one`);
+    throw new LogDamage(file, 0, `segment ${header.sequence + 1} is missing: ${next.sequence} comes after this one`);
   }
   if (scan.end < next.previousEnd || next.previousEnd < HEADER_BYTES) {
-    throw corrupt(file, scan.end, `the segment ends here, but its records went on to ${next.previousEnd}`);
+    throw new LogDamage(file, scan.end, `the segment ends here, but its records went on to ${next.previousEnd}`);
   }
   if (scan.end === next.previousEnd && scan.chain !== next.previousChain) {
-    throw corrupt(file, scan.end, 'the last record is not the one that the next segment follows');
+    throw new LogDamage(file, scan.end, 'the last record is not the one that the next segment follows');
   }
   if (scan.end > next.previousEnd || scan.tail !== 'clean') {
-    throw corrupt(file, next.previousEnd, 'bytes follow the end of the segment');
+    throw new LogDamage(file, next.previousEnd, 'bytes follow the end of the segment');
   }
-}
-
-function corrupt(file: string, offset: number, what: string): FlotillaError {
-  return new FlotillaError(
-    'LOG_CORRUPT',
-    `${file}: offset ${offset}: ${what}; look at it with \`flotilla wal inspect\`, then remove the data directory and let the node be rebuilt from its peers`,
-  );
 }

@@ -48,9 +48,19 @@ export class DataDirLock {
   }
 }
 
-interface Holder {
+/** Who uses a data directory, without taking it; `undefined` when nobody does. */
+export async function dataDirUser(directory: string): Promise<DataDirUser | undefined> {
+  const found = await readFile(join(directory, LOCK_NAME), 'utf8').catch(() => undefined);
+  const holder = found === undefined ? undefined : parseHolder(found);
+  return holder !== undefined && (await isHeld(holder, await describeSelf())) ? holder : undefined;
+}
+
+export interface DataDirUser {
   readonly pid: number;
   readonly host: string;
+}
+
+interface Holder extends DataDirUser {
   /** Of the system's run; empty where it is not known. */
   readonly boot: string;
   /** Clock ticks since the boot at which the process started; empty where it is not known. */

@@ -22,6 +22,14 @@ export interface FileSystem {
   syncDirectory(): Promise<void>;
 }
 
+/** The part of it that changes nothing. */
+export interface ReadableDirectory extends Pick<FileSystem, 'path' | 'list' | 'read'> {
+  /** Opens an existing file for reading at least. */
+  open(name: string): Promise<ReadableFile>;
+}
+
+export type ReadableFile = Pick<DiskFile, 'read' | 'sizeBytes' | 'close'>;
+
 /** `undefined`: it worked. */
 export type Done = (error: Error | undefined) => void;
 

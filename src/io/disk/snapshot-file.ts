@@ -1,6 +1,6 @@
 import type { SnapshotMeta } from '../../ports/index.js';
 import type { Crc32 } from '../../wal/index.js';
-import { type DiskFile, settled } from './file-system.js';
+import { type DiskFile, type ReadableFile, settled } from './file-system.js';
 import {
   damaged,
   decodeFoot,
@@ -100,13 +100,13 @@ export class SnapshotFileWriter {
 export class SnapshotFileReader {
   readonly meta: SnapshotMeta;
   readonly foot: SnapshotFoot;
-  private readonly file: DiskFile;
+  private readonly file: ReadableFile;
   private readonly name: string;
   private readonly headSize: number;
   private readonly crc32: Crc32;
 
   private constructor(
-    file: DiskFile,
+    file: ReadableFile,
     name: string,
     head: { meta: SnapshotMeta; size: number },
     foot: SnapshotFoot,
@@ -121,7 +121,7 @@ export class SnapshotFileReader {
   }
 
   /** @throws FlotillaError `SNAPSHOT_CORRUPT`, `DATA_DIR_FOREIGN` */
-  static async open(file: DiskFile, name: string, group: number, crc32: Crc32): Promise<SnapshotFileReader> {
+  static async open(file: ReadableFile, name: string, group: number, crc32: Crc32): Promise<SnapshotFileReader> {
     const head = await readHead(file, name, group, crc32);
     const size = await file.sizeBytes();
     const foot = decodeFoot(await file.read(Math.max(0, size - FOOT_BYTES), FOOT_BYTES), crc32);
@@ -153,7 +153,7 @@ export class SnapshotFileReader {
 
 /** @throws FlotillaError `SNAPSHOT_CORRUPT`, `DATA_DIR_FOREIGN` */
 export async function readHead(
-  file: DiskFile,
+  file: ReadableFile,
   name: string,
   group: number,
   crc32: Crc32,

@@ -42,6 +42,8 @@ describe('the command line', () => {
       'status',
       'members',
       'loadtest',
+      'wal inspect',
+      'wal repair',
     ]);
   });
 
@@ -97,7 +99,7 @@ describe('the command line', () => {
   });
 
   it('suggests the command or flag that was probably meant', async () => {
-    expect((await refusal('cal')).message).to.match(/'cal'.*did you mean call/is);
+    expect((await refusal('membrs')).message).to.match(/'membrs'.*did you mean members/is);
     expect((await refusal('status', '--jsn')).message).to.match(/'--jsn'.*did you mean --json/is);
   });
 });
