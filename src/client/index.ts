@@ -20,6 +20,7 @@ export {
   parseDirectors,
 } from './create.js';
 export { type Deferred, deferred } from './deferred.js';
+export { DirectorList } from './director-list.js';
 export { type Filter, parseFilter, type Tags } from './filter.js';
 export type { ChannelTarget, NodeChannel, NodeChannelState, OpenChannel, Settle } from './node-channel.js';
 export { channelOpener, closeSockets, type NodeRuntime } from './node-runtime.js';

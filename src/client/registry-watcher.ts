@@ -2,6 +2,7 @@ import { formatAddress, RpcError, type SocketAddress } from '../base/index.js';
 import type { Clock, Logger, Random, WorkerRecord } from '../ports/index.js';
 import { backoffMs, type MethodRef, RECONNECT_BACKOFF } from '../rpc/index.js';
 import { deferred } from './deferred.js';
+import { DirectorList } from './director-list.js';
 import type { NodeChannel, OpenChannel } from './node-channel.js';
 import { pause } from './pause.js';
 import { decodeWatchMessage, RegistryService, type WatchMessage } from './protocol/index.js';
@@ -9,7 +10,7 @@ import { SilenceWatch } from './silence-watch.js';
 import type { WorkerTable } from './worker-table.js';
 
 export interface RegistryWatcherDependencies {
-  /** The directors; any of them will do. */
+  /** Directors to begin with; any of them will do, and names the others. */
   readonly directors: readonly SocketAddress[];
   readonly open: OpenChannel;
   /** What the watcher keeps up to date. */
@@ -24,12 +25,13 @@ export interface RegistryWatcherDependencies {
  * what it has, and the watcher tries one director after the other with growing, random pauses.
  */
 export class RegistryWatcher {
+  /** The directors known: those given, and those that directors named. */
+  readonly directors: DirectorList;
   private readonly deps: RegistryWatcherDependencies;
   private readonly ended = new AbortController();
   private readonly synced = deferred<void>();
   private channel: NodeChannel | undefined;
   private running: Promise<void> | undefined;
-  private nextDirector: number;
   private failures = 0;
   private connected = false;
   private error: RpcError | undefined;
@@ -37,7 +39,7 @@ export class RegistryWatcher {
   constructor(deps: RegistryWatcherDependencies) {
     this.deps = deps;
     // Clients of a cluster spread over its directors.
-    this.nextDirector = deps.random.int(deps.directors.length);
+    this.directors = new DirectorList(deps.directors, deps.random.int(deps.directors.length));
     this.synced.promise.catch(() => undefined);
   }
 
@@ -71,10 +73,10 @@ export class RegistryWatcher {
    * @throws RpcError `CONNECT_FAILED` when none came within `timeoutMs`; the watcher goes on trying
    */
   async firstSnapshot(timeoutMs: number): Promise<void> {
-    const { clock, directors } = this.deps;
+    const { clock } = this.deps;
     const timeout = deferred<void>();
     const timer = clock.setTimer(timeoutMs, () => {
-      const names = directors.map(formatAddress).join(', ');
+      const names = String(this.directors);
       const cause = this.error === undefined ? '' : `: ${this.error.message}`;
       const message = `no director answered within ${timeoutMs} ms (tried ${names})${cause}`;
       timeout.reject(RpcError.of('CONNECT_FAILED', message, { cause: this.error }));
@@ -94,10 +96,9 @@ export class RegistryWatcher {
   }
 
   private async run(): Promise<void> {
-    const { clock, directors, logger, random } = this.deps;
+    const { clock, logger, random } = this.deps;
     while (!this.ended.signal.aborted) {
-      const address = directors[this.nextDirector % directors.length] as SocketAddress;
-      this.nextDirector += 1;
+      const address = this.directors.next();
       try {
         await this.follow(address);
       } catch (thrown) {
@@ -109,7 +110,7 @@ export class RegistryWatcher {
       }
       this.connected = false;
       // All directors are tried before the first pause grows.
-      const round = Math.floor(this.failures / directors.length);
+      const round = Math.floor(this.failures / this.directors.size);
       this.failures += 1;
       await pause(clock, backoffMs(RECONNECT_BACKOFF, round, random.float()), this.ended.signal);
     }
@@ -150,9 +151,9 @@ export class RegistryWatcher {
 
   /** With other directors to go to, one that does not answer is left soon; later rounds are more patient. */
   private connectTimeoutMs(): number {
-    const { length } = this.deps.directors;
-    const round = Math.floor(this.failures / length);
-    return length === 1 ? CONNECT_TIMEOUT_MS : Math.min(CONNECT_TIMEOUT_MS, (round + 1) * ROUND_TIMEOUT_MS);
+    const { size } = this.directors;
+    const round = Math.floor(this.failures / size);
+    return size === 1 ? CONNECT_TIMEOUT_MS : Math.min(CONNECT_TIMEOUT_MS, (round + 1) * ROUND_TIMEOUT_MS);
   }
 
   private take(message: WatchMessage, snapshot: WorkerRecord[], silence: SilenceWatch): void {
@@ -161,6 +162,7 @@ export class RegistryWatcher {
     switch (message.type) {
       case 'snapshot': {
         silence.expectWithin(SILENT_HEARTBEATS * message.heartbeatMs);
+        this.learn(message.directors);
         snapshot.push(...message.workers);
         if (message.more) return;
         const { epoch, revision, settledInMs } = message;
@@ -171,15 +173,24 @@ export class RegistryWatcher {
       }
       case 'resumed':
         silence.expectWithin(SILENT_HEARTBEATS * message.heartbeatMs);
+        this.learn(message.directors);
         this.follows();
         return;
       case 'changes':
-        for (const change of message.changes) table.apply(change);
+        table.apply(message.changes);
         break;
       case 'heartbeat':
+        table.reached(message.revision);
+        break;
+      case 'directors':
+        this.learn(message.directors);
         break;
     }
     table.settle(clock.nowMs());
+  }
+
+  private learn(directors: readonly string[] | undefined): void {
+    if (directors !== undefined) this.directors.learn(directors);
   }
 
   private follows(): void {

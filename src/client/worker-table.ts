@@ -62,16 +62,20 @@ export class WorkerTable {
     }
   }
 
-  apply(change: RegistryChange): void {
-    if (this.position === undefined || change.revision <= this.position.revision) return;
-    this.position = { epoch: this.position.epoch, revision: change.revision };
-    if (change.type === 'put') {
-      this.unconfirmed.delete(change.worker.id);
-      this.put(change.worker);
-    } else if (this.workersById.get(change.id)?.instance === change.instance) {
-      this.unconfirmed.delete(change.id);
-      this.remove(change.id, change.cause);
+  /** Changes of one revision must come together: those of revisions that the table has are left out. */
+  apply(changes: readonly RegistryChange[]): void {
+    const knownRevision = this.position?.revision ?? Number.POSITIVE_INFINITY;
+    for (const change of changes) {
+      if (change.revision <= knownRevision) continue;
+      this.reached(change.revision);
+      this.applyOne(change);
     }
+  }
+
+  /** The table has everything up to `revision`. */
+  reached(revision: number): void {
+    if (this.position === undefined || revision <= this.position.revision) return;
+    this.position = { epoch: this.position.epoch, revision };
   }
 
   /** Removes workers that no director confirmed in time. */
@@ -79,6 +83,16 @@ export class WorkerTable {
     if (this.unconfirmed.size === 0 || nowMs < this.settledAtMs) return;
     for (const id of this.unconfirmed) this.remove(id, 'expired');
     this.unconfirmed.clear();
+  }
+
+  private applyOne(change: RegistryChange): void {
+    if (change.type === 'put') {
+      this.unconfirmed.delete(change.worker.id);
+      this.put(change.worker);
+    } else if (this.workersById.get(change.id)?.instance === change.instance) {
+      this.unconfirmed.delete(change.id);
+      this.remove(change.id, change.cause);
+    }
   }
 
   private put(worker: WorkerRecord): void {

@@ -1,5 +1,6 @@
 import { formatAddress, RpcError, type SocketAddress } from '../base/index.js';
 import {
+  DirectorList,
   decodeLeaseReply,
   deferred,
   type NodeChannel,
@@ -11,6 +12,7 @@ import type { Clock, Logger, Random, WorkerRegistration, WorkerState } from '../
 import { type BackoffOptions, backoffMs, type MethodRef, methodName } from '../rpc/index.js';
 
 export interface RegistrationDependencies {
+  /** Directors to begin with; any of them will do, and names the others. */
   readonly directors: readonly SocketAddress[];
   readonly open: OpenChannel;
   /** What the worker says about itself; read at every registration. */
@@ -38,6 +40,8 @@ export interface RegistrationCounters {
  */
 export class Registration {
   readonly counters: RegistrationCounters = { registrations: 0, renewals: 0, failures: 0 };
+  /** The directors known: those given, and those that directors named. */
+  readonly directors: DirectorList;
   private readonly deps: RegistrationDependencies;
   private readonly ended = new AbortController();
   private channel: NodeChannel | undefined;
@@ -50,6 +54,7 @@ export class Registration {
 
   constructor(deps: RegistrationDependencies) {
     this.deps = deps;
+    this.directors = new DirectorList(deps.directors);
     this.firstTime.promise.catch(() => undefined);
   }
 
@@ -72,13 +77,13 @@ export class Registration {
    * @throws RpcError `CONNECT_FAILED` when there was none within `timeoutMs`, or why a director refused
    */
   async first(timeoutMs: number): Promise<void> {
-    const { clock, directors } = this.deps;
+    const { clock } = this.deps;
     const waited = new AbortController();
     const late = pause(clock, timeoutMs, waited.signal);
     await Promise.race([this.firstTime.promise, late]).finally(() => waited.abort());
     if (this.counters.registrations > 0) return;
     const { lastError } = this;
-    const names = directors.map(formatAddress).join(', ');
+    const names = String(this.directors);
     const why = lastError === undefined ? '' : `: ${lastError.message}`;
     const message = `no director took the registration within ${timeoutMs} ms (tried ${names})${why}`;
     throw RpcError.of('CONNECT_FAILED', message, { cause: lastError });
@@ -108,9 +113,9 @@ export class Registration {
   }
 
   private async run(): Promise<void> {
-    const { clock, directors, logger, random, reconnect } = this.deps;
+    const { clock, logger, random, reconnect } = this.deps;
     for (let attempt = 0; !this.ended.signal.aborted; attempt += 1) {
-      const address = directors[attempt % directors.length] as SocketAddress;
+      const address = this.directors.next();
       const before = this.counters.registrations;
       try {
         await this.stayRegistered(address);
@@ -127,7 +132,7 @@ export class Registration {
         attempt = 0;
       }
       this.registered = false;
-      const round = Math.floor(attempt / directors.length);
+      const round = Math.floor(attempt / this.directors.size);
       await pause(clock, backoffMs(reconnect, round, random.float()), this.ended.signal);
     }
     this.registered = false;
@@ -135,8 +140,8 @@ export class Registration {
 
   /** Warns once, when all directors have been asked: a wrong address must not look like a slow start. */
   private notRegistered(address: SocketAddress, attempt: number): void {
-    const { directors, logger } = this.deps;
-    const level = attempt === directors.length - 1 ? 'warn' : 'debug';
+    const { logger } = this.deps;
+    const level = attempt === this.directors.size - 1 ? 'warn' : 'debug';
     const fields = { director: formatAddress(address), error: this.lastError?.message };
     logger[level](fields, 'not registered, trying again');
   }
@@ -198,7 +203,8 @@ export class Registration {
 
   /** @returns the lease's duration */
   private take(reply: unknown): number {
-    const { leaseMs, ticketKey } = decodeLeaseReply(reply);
+    const { leaseMs, ticketKey, directors } = decodeLeaseReply(reply);
+    if (directors !== undefined) this.directors.learn(directors);
     if (ticketKey !== undefined) {
       this.ticketKeyId = ticketKey.id;
       this.deps.onTicketKey(ticketKey.key);

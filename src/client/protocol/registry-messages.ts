@@ -60,12 +60,17 @@ export const watchRequestSchema = v.object({
 
 const ticketKeySchema = v.custom<Uint8Array>((key) => key instanceof Uint8Array && key.length === 48, '48 bytes');
 
+/** `HOST:PORT` of every director of the cluster, so that a node that was started with one of them finds the others. */
+const directorsSchema = v.pipe(v.array(v.pipe(v.string(), v.maxLength(300))), v.maxLength(64), v.readonly());
+
 /** The answer to `register` and `renew`. */
 const leaseReplySchema = v.object({
   /** The worker renews at a third of this. */
   leaseMs: v.pipe(v.number(), v.finite(), v.minValue(1)),
   /** Only when the worker's is not the current one: 48 bytes that seal session tickets. */
   ticketKey: v.optional(v.object({ id: ticketKeyIdSchema, key: ticketKeySchema })),
+  /** Missing when the director does not know them yet. */
+  directors: v.optional(directorsSchema),
 });
 
 const workerSchema = v.pipe(
@@ -90,6 +95,7 @@ const watchStartEntries = {
   settledInMs: durationSchema,
   /** At least one message comes within this time; much longer silence means a dead director. */
   heartbeatMs: v.pipe(v.number(), v.finite(), v.minValue(1)),
+  directors: v.optional(directorsSchema),
 };
 
 const workersSchema = v.pipe(v.array(workerSchema), v.readonly());
@@ -99,11 +105,15 @@ const watchMessageSchema = v.variant('type', [
   v.object({ type: v.literal('snapshot'), ...watchStartEntries, workers: workersSchema, more: v.boolean() }),
   /** The changes after the revision asked for follow. */
   v.object({ type: v.literal('resumed'), ...watchStartEntries }),
+  /** In order of their revisions. Several may have the same one; then they are all in this message. */
   v.object({ type: v.literal('changes'), changes: v.pipe(v.array(changeSchema), v.readonly()) }),
+  /** Everything up to `revision` has been told. */
   v.object({ type: v.literal('heartbeat'), revision: countSchema }),
+  /** The cluster has other directors than were told before. */
+  v.object({ type: v.literal('directors'), directors: directorsSchema }),
 ]);
 
-const WATCH_TYPES: ReadonlySet<string> = new Set(['snapshot', 'resumed', 'changes', 'heartbeat']);
+const WATCH_TYPES: ReadonlySet<string> = new Set(['snapshot', 'resumed', 'changes', 'heartbeat', 'directors']);
 
 export type RegisterRequest = v.InferOutput<typeof registerRequestSchema>;
 export type RenewRequest = v.InferOutput<typeof renewRequestSchema>;

@@ -154,13 +154,13 @@ export class FakeCluster {
     this.env = deps.env;
     const { table } = deps;
     table.reset({ epoch: 'e', revision: 0, workers: [] }, 0, 0);
-    this.put = (worker) => table.apply({ type: 'put', revision: worker.revision, worker });
+    this.put = (worker) => table.apply([{ type: 'put', revision: worker.revision, worker }]);
     this.drop = (id) => {
       const worker = table.get(nodeId(id));
       if (worker === undefined) return;
       this.revision += 1;
       const { instance } = worker;
-      table.apply({ type: 'removed', revision: this.revision, id: worker.id, instance, cause: 'expired' });
+      table.apply([{ type: 'removed', revision: this.revision, id: worker.id, instance, cause: 'expired' }]);
     };
     for (let index = 1; index <= options.workers; index += 1) this.add(`w${index}`);
   }

@@ -39,6 +39,23 @@ describe('registry messages', () => {
     expect(message).to.deep.equal({ ...SNAPSHOT, workers: [{ ...WORKER, bulkPort: undefined }] });
   });
 
+  it('name the directors of the cluster, where the director knows them', () => {
+    const directors = ['127.0.0.1:7401', '[::1]:7402'];
+    for (const message of [
+      { ...SNAPSHOT, directors },
+      { type: 'resumed', epoch: 'e', revision: 4, settledInMs: 0, heartbeatMs: 500, directors },
+      { type: 'directors', directors },
+    ]) {
+      expect(decodeWatchMessage(message)).to.have.deep.property('directors', directors);
+    }
+    expect(decodeLeaseReply({ leaseMs: 1, directors })).to.deep.equal({ leaseMs: 1, directors });
+    const tooMany = Array.from({ length: 65 }, () => 'a:1');
+    expect(reasonOf(() => decodeLeaseReply({ leaseMs: 1, directors: tooMany }))).to.equal('PEER_VIOLATION');
+    expect(reasonOf(() => decodeWatchMessage({ type: 'directors', directors: ['a'.repeat(301)] }))).to.equal(
+      'PEER_VIOLATION',
+    );
+  });
+
   it('of a type that this version does not know count as a sign of life', () => {
     expect(decodeWatchMessage({ type: 'from the future' })).to.deep.equal({ type: 'heartbeat', revision: 0 });
   });

@@ -41,16 +41,29 @@ describe('WorkerTable', () => {
 
   it('ignores changes that it has already', () => {
     const { table, changes } = tableOf(worker('w1'));
-    table.apply({ type: 'removed', revision: 5, id: nodeId('w1'), instance: 'i1', cause: 'expired' });
+    table.apply([{ type: 'removed', revision: 5, id: nodeId('w1'), instance: 'i1', cause: 'expired' }]);
     expect(changes).to.deep.equal([]);
-    table.apply({ type: 'removed', revision: 6, id: nodeId('w1'), instance: 'i1', cause: 'expired' });
+    table.apply([{ type: 'removed', revision: 6, id: nodeId('w1'), instance: 'i1', cause: 'expired' }]);
     expect(changes).to.deep.equal(['removed w1 expired']);
     expect(table.position).to.deep.equal({ epoch: 'e', revision: 6 });
   });
 
+  it('takes all changes of one revision, however far apart revisions are', () => {
+    const { table, changes } = tableOf(worker('w1'), worker('w2'));
+    table.apply([
+      { type: 'removed', revision: 900, id: nodeId('w1'), instance: 'i1', cause: 'replaced' },
+      { type: 'put', revision: 900, worker: worker('w3', { revision: 900 }) },
+    ]);
+    expect(changes).to.deep.equal(['removed w1 replaced', 'added w3']);
+    expect(table.position).to.deep.equal({ epoch: 'e', revision: 900 });
+    table.reached(1_000);
+    table.reached(10);
+    expect(table.position).to.deep.equal({ epoch: 'e', revision: 1_000 });
+  });
+
   it('does not remove the successor of the instance that was removed', () => {
     const { table } = tableOf(worker('w1', { instance: 'i2' }));
-    table.apply({ type: 'removed', revision: 6, id: nodeId('w1'), instance: 'i1', cause: 'expired' });
+    table.apply([{ type: 'removed', revision: 6, id: nodeId('w1'), instance: 'i1', cause: 'expired' }]);
     expect(table.size).to.equal(1);
   });
 
@@ -63,7 +76,7 @@ describe('WorkerTable', () => {
   it('keeps what a young director has not confirmed until it must have', () => {
     const { table, changes } = tableOf(worker('w1'), worker('w2'), worker('w3'));
     table.reset({ epoch: 'f', revision: 1, workers: [worker('w1')] }, 1_000, 0);
-    table.apply({ type: 'put', revision: 2, worker: worker('w2', { revision: 2 }) });
+    table.apply([{ type: 'put', revision: 2, worker: worker('w2', { revision: 2 }) }]);
     table.settle(999);
     expect(table.size).to.equal(3);
     table.settle(1_000);
