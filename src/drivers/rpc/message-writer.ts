@@ -38,6 +38,8 @@ export class MessageWriter {
         ? compressMessage(encoded, this.compression.algorithm)
         : undefined;
     const out = this.stream.out;
+    // Nothing waits from before: a turn has passed since the last message, so the writer holds nobody up.
+    if (out.length === 0) this.sinceBreath = 0;
     const mark = beginFrame(out, FRAME.MESSAGE, packed === undefined ? 0 : FLAG.COMPRESSED, this.callId);
     if (packed === undefined) appendMessage(out, encoded);
     else out.append(packed);

@@ -48,6 +48,18 @@ describe('a message writer', () => {
     }
   });
 
+  it('does not pause one that writes a message per turn of the event loop, however long it goes on', () => {
+    const clock = fakeClock();
+    const stream = fakeStream();
+    const writer = new MessageWriter(stream, 1, 1_000, undefined, clock);
+    for (let message = 0; message < 1_000; message++) {
+      clock.now += 1;
+      writer.write(message);
+      expect(writer.pause()).to.equal(undefined);
+      stream.out.clear(); // as the transport does at the end of the turn
+    }
+  });
+
   it('waits for a peer that takes less than is written, until it has taken enough', async () => {
     const writer = new MessageWriter(fakeStream(), 1, 4_000_000, undefined, fakeClock());
     writer.write('x'.repeat(2_000_000));
