@@ -2,10 +2,12 @@ import { RpcError } from '../base/index.js';
 
 /** Bytes being put together; grows as needed. Whole numbers are LEB128 varints of up to 53 bits. */
 export class ByteWriter {
+  private readonly initialBytes: number;
   private bytes: Buffer;
   private end = 0;
 
   constructor(initialBytes = 256) {
+    this.initialBytes = initialBytes;
     this.bytes = Buffer.allocUnsafe(initialBytes);
   }
 
@@ -49,6 +51,12 @@ export class ByteWriter {
     this.end += this.bytes.write(value, this.end);
   }
 
+  /** Forgets what was written, and gives memory back when that was much. */
+  clear(): void {
+    this.end = 0;
+    if (this.bytes.length > KEPT_BYTES_MAX) this.bytes = Buffer.allocUnsafe(this.initialBytes);
+  }
+
   /** A copy of what was written, after which the writer is empty. */
   take(): Buffer {
     const taken = Buffer.from(this.bytes.subarray(0, this.end));
@@ -63,3 +71,5 @@ export class ByteWriter {
     this.bytes = grown;
   }
 }
+
+const KEPT_BYTES_MAX = 64 * 1024;

@@ -12,9 +12,9 @@ import { Refusal } from './refusal.js';
  * @throws RpcError `KV_INVALID` for a number that is negative, has a fraction or is too large
  */
 export function encodeRequest({ command, origin, session }: KvRequest): Uint8Array {
-  const writer = new ByteWriter();
+  writer.clear();
   writer.byte(VERSION);
-  writer.byte((origin === 'cluster' ? CLUSTER : 0) | (session === undefined ? 0 : SESSION));
+  writer.byte((origin === 'cluster' ? CLUSTER_FLAG : 0) | (session === undefined ? 0 : SESSION_FLAG));
   if (session !== undefined) {
     writer.uint(session.id);
     writer.uint(session.sequence);
@@ -30,11 +30,11 @@ export function decodeRequest(bytes: Uint8Array): KvRequest {
     const reader = new ByteReader(bytes);
     if (reader.byte() !== VERSION) throw new MalformedBytes('their version is unknown');
     const flags = reader.byte();
-    if (flags > (CLUSTER | SESSION)) throw new MalformedBytes('a flag is unknown');
-    const session = (flags & SESSION) === 0 ? undefined : readSession(reader);
+    if (flags > (CLUSTER_FLAG | SESSION_FLAG)) throw new MalformedBytes('a flag is unknown');
+    const session = (flags & SESSION_FLAG) === 0 ? undefined : readSession(reader);
     const command = readCommand(reader);
     reader.end();
-    return { command, origin: (flags & CLUSTER) === 0 ? 'user' : 'cluster', session };
+    return { command, origin: (flags & CLUSTER_FLAG) === 0 ? 'user' : 'cluster', session };
   } catch (error) {
     if (error instanceof MalformedBytes) throw new Refusal('KV_INVALID', `the bytes are no command: ${error.message}`);
     throw error;
@@ -42,7 +42,7 @@ export function decodeRequest(bytes: Uint8Array): KvRequest {
 }
 
 function writeCommand(writer: ByteWriter, command: KvCommand): void {
-  writer.byte(CODES.indexOf(command.type));
+  writer.byte(COMMAND_CODES.indexOf(command.type));
   switch (command.type) {
     case 'put':
     case 'delete':
@@ -82,7 +82,7 @@ function writeOps(writer: ByteWriter, ...branches: readonly (readonly TxnOp[])[]
   for (const ops of branches) {
     writer.uint(ops.length);
     for (const op of ops) {
-      writer.byte(CODES.indexOf(op.type));
+      writer.byte(COMMAND_CODES.indexOf(op.type));
       writeOp(writer, op);
     }
   }
@@ -125,7 +125,7 @@ function readSession(reader: ByteReader): SessionStamp {
 }
 
 function readCommand(reader: ByteReader): KvCommand {
-  const type = CODES[reader.byte()];
+  const type = COMMAND_CODES[reader.byte()];
   switch (type) {
     case 'put':
     case 'delete':
@@ -156,7 +156,7 @@ function readCommand(reader: ByteReader): KvCommand {
 }
 
 function readTxnOp(reader: ByteReader): TxnOp {
-  const type = CODES[reader.byte()];
+  const type = COMMAND_CODES[reader.byte()];
   if (type !== 'put' && type !== 'delete' && type !== 'range') throw new MalformedBytes('the operation is unknown');
   return readOp(reader, type);
 }
@@ -198,11 +198,13 @@ function readFlag(reader: ByteReader): boolean {
 }
 
 const VERSION = 1;
-const CLUSTER = 1;
-const SESSION = 2;
+/** One for all requests: nothing is encoded while another one is. */
+const writer = new ByteWriter(4_096);
+export const CLUSTER_FLAG = 1;
+export const SESSION_FLAG = 2;
 
 /** Codes are places in this list; it only ever grows at its end. */
-const CODES: readonly KvCommand['type'][] = [
+export const COMMAND_CODES: readonly KvCommand['type'][] = [
   'put',
   'delete',
   'range',

@@ -27,7 +27,7 @@ export function execute(state: KvState, { command, origin }: KvRequest): KvAnswe
     case 'compact':
       return compact(state, command.revision);
     default:
-      return runLeaseCommand(state, command);
+      return runLeaseCommand(state, command, isUser);
   }
 }
 
@@ -64,14 +64,14 @@ function checkOps(state: KvState, ops: readonly TxnOp[], isUser: boolean): void 
       deleted += state.store.keys(visible(op.range, isUser), LIMITS.kvDeletedKeysMax).length;
     } else state.store.checkRevision(op.revision);
   }
-  for (const [lease, keys] of leased) checkLease(state, lease, keys);
+  for (const [lease, keys] of leased) checkLease(state, lease, keys, isUser);
   if (added > 0) state.checkRoom(added);
   if (deleted > LIMITS.kvDeletedKeysMax) throw tooManyKeys('a delete of');
 }
 
 /** What one lease holds, its end must be able to delete at once. */
-function checkLease(state: KvState, lease: number, keys: number): void {
-  state.leases.find(lease);
+function checkLease(state: KvState, lease: number, keys: number, isUser: boolean): void {
+  state.leases.find(lease, isUser);
   if (state.leases.keyCount(lease) + keys > LIMITS.kvDeletedKeysMax) throw tooManyKeys('a lease with');
 }
 
@@ -112,19 +112,20 @@ function runDelete(state: KvState, { range, returnPrevious }: DeleteOp, isUser: 
 function runLeaseCommand(
   state: KvState,
   command: Exclude<KvCommand, TxnOp | TxnCommand | { type: 'compact' }>,
+  isUser: boolean,
 ): KvAnswer {
   const { leases } = state;
   switch (command.type) {
     case 'grantLease':
       leases.advance(command.nowMs);
-      return describe(state, leases.grant(command.ttlMs), false);
+      return describe(state, leases.grant(command.ttlMs, !isUser), false);
     case 'keepAlive':
       leases.advance(command.nowMs);
-      return describe(state, leases.keepAlive(command.lease), false);
+      return describe(state, leases.keepAlive(command.lease, isUser), false);
     case 'timeToLive':
-      return describe(state, leases.find(command.lease), command.withKeys);
+      return describe(state, leases.find(command.lease, isUser), command.withKeys);
     case 'revokeLease':
-      leases.find(command.lease);
+      leases.find(command.lease, isUser);
       return { type: 'revoked', keys: state.endLease(command.lease) };
     default:
       leases.advance(command.nowMs);

@@ -51,6 +51,11 @@ export class KvMachine implements StateMachine {
     return this.state.store.bytes;
   }
 
+  /** Of `bytes`, what a compaction of everything but the latest state would give back. */
+  get historyBytes(): number {
+    return this.state.store.bytes - this.state.store.liveBytes;
+  }
+
   get keyCount(): number {
     return this.state.store.current.size;
   }
@@ -87,6 +92,20 @@ export class KvMachine implements StateMachine {
       if (error instanceof Refusal) throw RpcError.of(error.reason, error.message);
       throw error;
     }
+  }
+
+  /** `range` for a user's request as bytes ({@link encodeRequest}); the answer, refusals included, as a reply's bytes. */
+  rangeEncoded(request: Uint8Array): Uint8Array {
+    let answer: KvAnswer;
+    try {
+      const decoded = decodeRequest(request);
+      if (decoded.command.type !== 'range') throw new Refusal('KV_INVALID', 'only ranges can be read outside the log');
+      checkRequest({ ...decoded, origin: 'user' });
+      answer = readRange(this.state, decoded.command, true);
+    } catch (error) {
+      answer = refusalOf(error);
+    }
+    return this.reply(answer);
   }
 
   /**
@@ -137,7 +156,8 @@ export class KvMachine implements StateMachine {
     const { session } = request;
     const { leases, sessions } = this.state;
     if (session === undefined) return this.run(request);
-    if (!leases.leases.has(session.id)) {
+    const isUser = request.origin === 'user';
+    if (!leases.has(session.id, isUser)) {
       const message = `session ${session.id} has expired: whether command ${session.sequence} was executed is not known`;
       return this.reply({ type: 'error', reason: 'KV_SESSION_EXPIRED', message });
     }
@@ -149,7 +169,7 @@ export class KvMachine implements StateMachine {
     }
     const reply = this.run(request);
     // The command may have ended its own session.
-    if (leases.leases.has(session.id)) sessions.remember(session, reply);
+    if (leases.has(session.id, isUser)) sessions.remember(session, reply);
     return reply;
   }
 

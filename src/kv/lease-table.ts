@@ -7,6 +7,8 @@ export interface Lease {
   readonly id: number;
   readonly ttlMs: number;
   readonly expiresAtMs: number;
+  /** Granted by the cluster: commands of users do not find it, or they could end a worker's registration. */
+  readonly isReserved: boolean;
 }
 
 /**
@@ -28,26 +30,32 @@ export class LeaseTable {
   }
 
   /** @throws Refusal `KV_FULL` */
-  grant(ttlMs: number): Lease {
+  grant(ttlMs: number, isReserved: boolean): Lease {
     if (this.leases.size >= LIMITS.kvLeasesMax) {
       throw new Refusal('KV_FULL', `there are ${LIMITS.kvLeasesMax} leases, as many as may be`);
     }
-    const lease = { id: this.nextId, ttlMs, expiresAtMs: this.clockMs + ttlMs };
+    const lease = { id: this.nextId, ttlMs, expiresAtMs: this.clockMs + ttlMs, isReserved };
     this.nextId += 1;
     this.add(lease);
     return lease;
   }
 
-  /** @throws Refusal `KV_LEASE_UNKNOWN` */
-  find(id: number): Lease {
+  has(id: number, isUser: boolean): boolean {
     const lease = this.leases.get(id);
-    if (lease === undefined) throw new Refusal('KV_LEASE_UNKNOWN', `there is no lease ${id} (any more)`);
+    return lease !== undefined && !(isUser && lease.isReserved);
+  }
+
+  /** @throws Refusal `KV_LEASE_UNKNOWN` */
+  find(id: number, isUser: boolean): Lease {
+    const lease = this.leases.get(id);
+    if (lease === undefined || (isUser && lease.isReserved))
+      throw new Refusal('KV_LEASE_UNKNOWN', `there is no lease ${id} (any more)`);
     return lease;
   }
 
   /** @throws Refusal `KV_LEASE_UNKNOWN` */
-  keepAlive(id: number): Lease {
-    const before = this.find(id);
+  keepAlive(id: number, isUser: boolean): Lease {
+    const before = this.find(id, isUser);
     const lease = { ...before, expiresAtMs: this.clockMs + before.ttlMs };
     this.deadlines.delete(before);
     this.add(lease);

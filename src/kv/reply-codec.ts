@@ -6,7 +6,7 @@ import type { KvAnswer, KvReply, TxnOpReply } from './reply.js';
 
 /** `version (1) · revision · code · fields`, in the manner of the command codec. */
 export function encodeReply({ revision, answer }: KvReply): Uint8Array {
-  const writer = new ByteWriter();
+  writer.clear();
   writer.byte(VERSION);
   writer.uint(revision);
   writer.byte(CODES.indexOf(answer.type));
@@ -86,7 +86,7 @@ function writeOpReply(writer: ByteWriter, reply: TxnOpReply): void {
   writeItems(writer, reply.items);
 }
 
-function writeItems(writer: ByteWriter, items: readonly KeyValue[]): void {
+export function writeItems(writer: ByteWriter, items: readonly KeyValue[]): void {
   writer.uint(items.length);
   for (const item of items) {
     writer.text(item.key);
@@ -140,7 +140,7 @@ function readOpReply(reader: ByteReader, type: TxnOpReply['type']): TxnOpReply {
   return { type, items: readList(reader, readItem), count, more };
 }
 
-function readItem(reader: ByteReader): KeyValue {
+export function readItem(reader: ByteReader): KeyValue {
   const key = reader.text();
   const value = reader.data();
   const [createRevision, modRevision] = [reader.uint(), reader.uint()];
@@ -153,11 +153,13 @@ function readReason(reader: ByteReader): RpcReason {
   return Object.hasOwn(RPC_REASONS, text) ? (text as RpcReason) : 'APPLICATION';
 }
 
-function readList<T>(reader: ByteReader, read: (reader: ByteReader) => T): T[] {
+export function readList<T>(reader: ByteReader, read: (reader: ByteReader) => T): T[] {
   return Array.from({ length: reader.count() }, () => read(reader));
 }
 
 const VERSION = 1;
+/** One for all replies: nothing is encoded while another one is. */
+const writer = new ByteWriter(4_096);
 
 /** Codes are places in this list; it only ever grows at its end. */
 const CODES: readonly KvAnswer['type'][] = [

@@ -12,7 +12,7 @@ import { sizeOf } from './version-store.js';
  * ```
  *   head     "FKV" · version (1) · revision · compact revision · forgotten revision · clock · next lease
  *   version  key · revision · flag · [create revision · version · lease · value]
- *   lease    id · time to live · end          session  id · floor
+ *   lease    id · time to live · end · flag    session  id · floor
  *   reply    session · sequence · flag · [reply]
  *   end      number of records before
  * ```
@@ -41,10 +41,11 @@ function* recordWriters({ store, leases, sessions }: KvState): Generator<(writer
     writer.uint(leases.nextId);
   };
   for (const [, version] of store.versions.entries()) yield (writer) => writeVersion(writer, version);
-  for (const [, { id, ttlMs, expiresAtMs }] of leases.leases.entries()) {
+  for (const [, { id, ttlMs, expiresAtMs, isReserved }] of leases.leases.entries()) {
     yield (writer) => {
       writer.byte(RECORD.lease);
       for (const value of [id, ttlMs, expiresAtMs]) writer.uint(value);
+      writer.byte(isReserved ? 1 : 0);
     };
   }
   for (const [, { id, floor }] of sessions.sessions.entries()) {
@@ -112,7 +113,7 @@ export class RecordLoader {
         this.loadVersion(reader);
         break;
       case RECORD.lease:
-        this.state.leases.add({ id: reader.uint(), ttlMs: reader.uint(), expiresAtMs: reader.uint() });
+        this.loadLease(reader);
         break;
       case RECORD.session:
         this.loadSession(reader);
@@ -172,7 +173,13 @@ export class RecordLoader {
     const { before } = this;
     if (before === undefined || !isLive(before)) return;
     this.state.store.current.set(before.key, before);
+    this.state.store.liveBytes += sizeOf(before);
     this.state.leases.attach(before.lease, before.key);
+  }
+
+  private loadLease(reader: ByteReader): void {
+    const [id, ttlMs, expiresAtMs] = [reader.uint(), reader.uint(), reader.uint()];
+    this.state.leases.add({ id, ttlMs, expiresAtMs, isReserved: reader.byte() === 1 });
   }
 
   private loadSession(reader: ByteReader): void {

@@ -30,6 +30,8 @@ export class VersionStore {
   forgottenRevision = 0;
   /** Keys and values, history included. */
   bytes = 0;
+  /** Of `bytes`, those of the latest state. */
+  liveBytes = 0;
   current = new SortedMap<string, KeyValue>(compareKeys);
   versions = new SortedMap<VersionId, KeyVersion>(compareVersions);
   changes = new SortedMap<number, readonly KeyVersion[]>(compareNumbers);
@@ -44,12 +46,16 @@ export class VersionStore {
     const kept = Uint8Array.prototype.slice.call(value);
     const put: KeyValue = { key, value: kept, createRevision, modRevision, version, lease };
     this.current.set(key, put);
+    this.liveBytes += sizeOf(put) - (before === undefined ? 0 : sizeOf(before));
     this.record(put);
   }
 
   /** False when the key does not exist. */
   remove(key: string): boolean {
-    if (!this.current.delete(key)) return false;
+    const before = this.current.get(key);
+    if (before === undefined) return false;
+    this.current.delete(key);
+    this.liveBytes -= sizeOf(before);
     const modRevision = this.revision + 1;
     this.record({ key, value: undefined, createRevision: 0, modRevision, version: 0, lease: 0 });
     return true;
@@ -146,6 +152,7 @@ export class VersionStore {
     copy.compactRevision = this.compactRevision;
     copy.forgottenRevision = this.forgottenRevision;
     copy.bytes = this.bytes;
+    copy.liveBytes = this.liveBytes;
     copy.current = this.current.copy();
     copy.versions = this.versions.copy();
     copy.changes = this.changes.copy();

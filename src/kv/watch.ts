@@ -1,6 +1,6 @@
 import { contains, isSingleKey, type KeyRange } from './key-range.js';
 import { isLive, type KeyValue, type KeyVersion } from './key-version.js';
-import type { VersionStore } from './version-store.js';
+import { sizeOf, type VersionStore } from './version-store.js';
 
 export interface WatchOptions {
   readonly range: KeyRange;
@@ -27,6 +27,8 @@ export type WatchAnswer =
       readonly events: readonly WatchEvent[];
       /** Everything up to here is told. */
       readonly revision: number;
+      /** The call stopped at its bounds: call again, `wake` will not. There may be no event in this answer. */
+      readonly more: boolean;
     }
   /** The history no longer reaches back: read the state and watch from its revision. */
   | { readonly type: 'compacted'; readonly oldestRevision: number };
@@ -52,21 +54,31 @@ export class KvWatch {
   }
 
   /**
-   * What happened since the last call, and an event or more beyond `eventsMax` where a revision ends later. When
-   * nothing did, `wake` is called once there is something.
+   * What happened since the last call, up to the end of the revision with which `eventsMax` or `bytesMax` is reached.
+   * Never looks at more than some thousand changes at once, whether they concern it or not. Once everything is told
+   * (`more` false), `wake` is called when there is something new.
    */
-  poll(eventsMax: number): WatchAnswer {
+  poll(eventsMax: number, bytesMax = Number.POSITIVE_INFINITY): WatchAnswer {
     const { store } = this.hub;
     this.isAwake = false;
     if (this.next <= store.compactRevision) return { type: 'compacted', oldestRevision: store.compactRevision + 1 };
     const events: WatchEvent[] = [];
+    let bytes = 0;
+    let looked = 0;
     for (const [revision, changes] of store.changes.entries(this.next)) {
-      for (const change of changes) if (contains(this.range, change.key)) events.push(this.eventOf(change));
+      for (const change of changes) {
+        if (!contains(this.range, change.key)) continue;
+        const event = this.eventOf(change);
+        bytes += sizeOf(change) + (event.previous === undefined ? 0 : sizeOf(event.previous));
+        events.push(event);
+      }
       this.next = revision + 1;
-      if (events.length >= eventsMax) return { type: 'events', events, revision };
+      looked += changes.length;
+      if (events.length < eventsMax && bytes < bytesMax && looked < CHANGES_PER_POLL) continue;
+      return { type: 'events', events, revision, more: revision < store.revision };
     }
     this.next = Math.max(this.next, store.revision + 1);
-    return { type: 'events', events, revision: store.revision };
+    return { type: 'events', events, revision: store.revision, more: false };
   }
 
   cancel(): void {
@@ -147,3 +159,6 @@ export class WatchHub {
     for (const watches of this.byKey.values()) for (const watch of watches) watch.notify();
   }
 }
+
+/** A few milliseconds' worth. */
+const CHANGES_PER_POLL = 5_000;
