@@ -65,6 +65,13 @@ export const CONSENSUS_REASONS = {
     'the director is no member of the group (any more)',
     'add it with `flotilla member add`',
   ),
+  MEMBER_CLAIMED: row(
+    'FAILED_PRECONDITION',
+    false,
+    false,
+    'the director has been started before with another data directory, whose votes count',
+    'remove it with `flotilla member remove`, add it again, and start it with --join',
+  ),
   CLUSTER_MISMATCH: row(
     'FAILED_PRECONDITION',
     false,

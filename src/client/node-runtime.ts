@@ -2,7 +2,7 @@ import { FlotillaError, type NodeId, type PeerIdentity } from '../base/index.js'
 import { callSettings, type Settings } from '../config/index.js';
 import { RpcChannel } from '../drivers/rpc/index.js';
 import type { Clock, Endpoint, Logger, Random } from '../ports/index.js';
-import type { ChannelTarget, NodeChannel } from './node-channel.js';
+import type { ChannelTarget } from './node-channel.js';
 
 /** A node's attachment to the network, and what its parts share. */
 export interface NodeRuntime {
@@ -21,7 +21,7 @@ export type ChannelSettings = Pick<Settings, 'rpc' | 'compression' | 'transport'
   Partial<Pick<Settings, 'reconnect'>>;
 
 /** Makes channels to other nodes over the node's own sockets. */
-export function channelOpener(runtime: NodeRuntime, settings: ChannelSettings): (target: ChannelTarget) => NodeChannel {
+export function channelOpener(runtime: NodeRuntime, settings: ChannelSettings): (target: ChannelTarget) => RpcChannel {
   const { rpc, compression, reconnect } = settings;
   const { classTimeoutsMs } = callSettings(settings);
   const ageMsMax = settings.transport.connectionAgeMsMax;

@@ -9,6 +9,8 @@ export type Founders = Readonly<Record<string, string>>;
 
 export interface FoundingDependencies {
   readonly self: { readonly node: NodeId; readonly dataId: string };
+  /** Checksum of the backup that the cluster begins with; empty for none. */
+  readonly initial: string;
   /** All directors of the new cluster, this one included. */
   readonly peers: ReadonlyMap<NodeId, SocketAddress>;
   readonly ask: (node: NodeId, address: SocketAddress, introduction: Introduction) => Promise<IntroductionReply>;
@@ -37,7 +39,7 @@ export class Founding {
   constructor(deps: FoundingDependencies) {
     this.deps = deps;
     const { node, dataId } = deps.self;
-    this.introduction = { node, dataId, peers: [...deps.peers.keys()].sort() };
+    this.introduction = { node, dataId, peers: [...deps.peers.keys()].sort(), initial: deps.initial };
     this.met.set(node, dataId);
   }
 
@@ -100,6 +102,12 @@ export class Founding {
       throw new FlotillaError(
         'PEERS_DISAGREE',
         `${node} was started as ${reply.node} with --peers ${reply.peers.join(',')}, this director with ${this.introduction.peers.join(',')}; give all the same`,
+      );
+    }
+    if (reply.initial !== this.introduction.initial) {
+      throw new FlotillaError(
+        'PEERS_DISAGREE',
+        `${node} begins with another backup than this director; restore the same`,
       );
     }
     this.met.set(node, reply.dataId);

@@ -18,6 +18,8 @@ const introductionSchema = v.object({
   dataId: dataIdSchema,
   /** All of them, sorted. */
   peers: v.pipe(v.array(nodeIdSchema), v.minLength(1), v.maxLength(PEERS_MAX)),
+  /** Checksum of the backup that the cluster begins with; empty for none. */
+  initial: v.pipe(v.string(), v.maxLength(64)),
 });
 
 /** Who founded a cluster, by node and data directory. */

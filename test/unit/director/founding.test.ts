@@ -23,6 +23,7 @@ class Founders {
   start(node: NodeId, dataId = `data-of-${node}`, peers: readonly NodeId[] = NODES, timeoutMs = 10_000) {
     const founding = new Founding({
       self: { node, dataId },
+      initial: '',
       peers: new Map(peers.map((peer) => [peer, address])),
       ask: async (to) => {
         const founders = this.founded.get(to);

@@ -1,0 +1,69 @@
+import { parseAddress, RpcError } from '../base/index.js';
+import { DirectorService, type IntroductionReply } from '../client/index.js';
+import { type CallContext, type Implementation, implement } from '../rpc/index.js';
+import type { Admission } from './admission.js';
+import type { Backup } from './backup.js';
+import type { Membership } from './membership.js';
+import type { AddressBook } from './peers.js';
+
+/** What exists once the director belongs to a cluster. */
+export interface ClusterParts {
+  readonly membership: Membership;
+  readonly admission: Admission;
+  readonly backup: Backup;
+  readonly book: AddressBook;
+}
+
+export interface DirectorHandlersDependencies {
+  /** The answer to an introduction; `undefined` while the director does not know yet. */
+  readonly introduction: () => IntroductionReply | undefined;
+  readonly cluster: () => ClusterParts | undefined;
+}
+
+/** Serves `flotilla.director`. */
+export function implementDirector(deps: DirectorHandlersDependencies): Implementation {
+  const cluster = (): ClusterParts => {
+    const parts = deps.cluster();
+    if (parts === undefined) throw RpcError.of('NO_LEADER', 'the director is starting: it belongs to no cluster yet');
+    return parts;
+  };
+  return implement(DirectorService, {
+    introduce: (request, context) => {
+      authorizeDirector(context, request.node);
+      const reply = deps.introduction();
+      if (reply === undefined) throw RpcError.of('NO_LEADER', 'the director is starting');
+      return reply;
+    },
+    admit: async (request, context) => {
+      authorizeDirector(context, request.node);
+      return await cluster().admission.admit(request);
+    },
+    changeMembers: async (request, context) => {
+      authorizeOperator(context);
+      const { membership, admission, book } = cluster();
+      if (request.action === 'add') await admission.claimForFounders();
+      if (request.address !== undefined) book.learn(request.node, parseAddress(request.address));
+      return await membership.change(request, context.remainingMs() ?? CHANGE_TIMEOUT_MS);
+    },
+    backup: (_request, context) => {
+      authorizeOperator(context);
+      return cluster().backup.chunks();
+    },
+  });
+}
+
+/** A director speaks for itself only, as its certificate says. */
+function authorizeDirector({ peer }: CallContext, node: string): void {
+  if (peer.role === 'director' && peer.id === node) return;
+  throw RpcError.of(
+    'FORBIDDEN',
+    `the certificate is that of ${peer.role} ${peer.id}: it cannot speak for director ${node}`,
+  );
+}
+
+/** People come with a client's certificate. */
+function authorizeOperator({ peer }: CallContext): void {
+  if (peer.role === 'worker') throw RpcError.of('FORBIDDEN', 'a worker does not administer the cluster');
+}
+
+const CHANGE_TIMEOUT_MS = 60_000;

@@ -1,0 +1,151 @@
+import { type NodeId, RpcError } from '../base/index.js';
+import {
+  decodeMembershipReply,
+  type MembershipAction,
+  type MembershipReply,
+  type MembershipRequest,
+  pause,
+} from '../client/index.js';
+import type { RaftGroup } from '../drivers/raft/index.js';
+import type { Clock, GroupId, Logger, MemberId } from '../ports/index.js';
+import type { MemberChange } from '../raft/index.js';
+import { type DirectorGroups, METADATA_GROUP } from './groups.js';
+
+export interface MembershipDependencies {
+  readonly groups: DirectorGroups;
+  /** Passes a request on to the leader of a group. */
+  readonly forward: (to: NodeId, request: MembershipRequest, timeoutMs: number) => Promise<unknown>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+type GroupResult = MembershipReply['groups'][number];
+
+/**
+ * Changes who belongs to the cluster's groups, at whichever director it is asked: each group's part is done by that
+ * group's leader. A request that ended half way may be repeated: groups that are there already are left alone.
+ */
+export class Membership {
+  private readonly deps: MembershipDependencies;
+
+  constructor(deps: MembershipDependencies) {
+    this.deps = deps;
+  }
+
+  /**
+   * @throws RpcError `MEMBERSHIP_INVALID`, `MEMBERSHIP_BUSY`, `MEMBER_NOT_CAUGHT_UP`, `NO_LEADER`, `NOT_LEADER` (only when
+   * the request was forwarded)
+   */
+  async change(request: MembershipRequest, timeoutMs: number): Promise<MembershipReply> {
+    const deadlineMs = this.deps.clock.nowMs() + timeoutMs;
+    const results: GroupResult[] = [];
+    for (const id of this.groupsOf(request)) {
+      const result = await this.changeGroup(id, request, deadlineMs);
+      if (result !== undefined) results.push(result);
+    }
+    return { groups: results };
+  }
+
+  /** The metadata group comes last when a director is added, because who is in it may start. */
+  private groupsOf({ group, action }: MembershipRequest): GroupId[] {
+    if (group !== undefined) return [group as GroupId];
+    const ids = [...this.deps.groups.all.keys()].sort((a, b) => a - b);
+    return action === 'add' ? [...ids.filter((id) => id !== METADATA_GROUP), METADATA_GROUP] : ids;
+  }
+
+  private async changeGroup(
+    id: GroupId,
+    request: MembershipRequest,
+    deadlineMs: number,
+  ): Promise<GroupResult | undefined> {
+    const { groups, clock, logger } = this.deps;
+    let isUncertain = false;
+    for (;;) {
+      const leftMs = deadlineMs - clock.nowMs();
+      try {
+        const result = await this.once(id, groups.get(id), request, leftMs);
+        if (result !== undefined) logger.info({ ...request, ...result }, 'membership changed');
+        return result;
+      } catch (thrown) {
+        const error = RpcError.from(thrown);
+        // An attempt whose end was not known has made the change.
+        if (isUncertain && error.reason === 'MEMBERSHIP_INVALID') return { group: id };
+        isUncertain ||= error.maybeExecuted;
+        const isWorthwhile = REPEATED.has(error.reason) && request.isForwarded !== true;
+        if (!isWorthwhile || leftMs <= PAUSE_MS) throw error;
+        await pause(clock, PAUSE_MS, NEVER);
+      }
+    }
+  }
+
+  private async once(
+    id: GroupId,
+    group: RaftGroup,
+    request: MembershipRequest,
+    timeoutMs: number,
+  ): Promise<GroupResult | undefined> {
+    const { leader } = group.leadership;
+    const status = group.status();
+    if (status.role === 'leader') return await changeHere(id, group, request, timeoutMs);
+    if (request.isForwarded === true) throw RpcError.of('NOT_LEADER', `this director does not lead group ${id}`);
+    if (leader === undefined) throw RpcError.of('NO_LEADER', `group ${id} has no leader at the moment`);
+    const reply = await this.deps.forward(leader, { ...request, group: id, isForwarded: true }, timeoutMs);
+    return decodeMembershipReply(reply).groups[0];
+  }
+}
+
+async function changeHere(
+  id: GroupId,
+  group: RaftGroup,
+  { action, node, group: only }: MembershipRequest,
+  timeoutMs: number,
+): Promise<GroupResult | undefined> {
+  const isAsked = id === METADATA_GROUP || only === id;
+  if (action === 'transfer') {
+    if (group.leadership.leader !== node) await group.transferLeadership(node, timeoutMs);
+    return { group: id, leader: node };
+  }
+  const changes = changesFor(group, action, node);
+  if (typeof changes === 'string') {
+    if (isAsked) throw RpcError.of('MEMBERSHIP_INVALID', changes);
+    return undefined; // an earlier attempt has done it
+  }
+  const { index } = await group.changeMembers(changes, timeoutMs);
+  return { group: id, index };
+}
+
+/** What is to be proposed, or why there is nothing to change. */
+function changesFor(
+  group: RaftGroup,
+  action: Exclude<MembershipAction, 'transfer'>,
+  node: NodeId,
+): MemberChange[] | string {
+  const { config } = group.status();
+  const member = config.members.find((each) => each.node === node);
+  if (action === 'add') {
+    if (member === undefined) return [{ type: 'addLearner', node }];
+    return `director ${node} is a member already; to replace its lost data, remove it first`;
+  }
+  if (member === undefined) {
+    return `director ${node} is no member; there are ${config.members.map((each) => each.node).join(', ')}`;
+  }
+  const isVoter = config.voters.includes(member.id);
+  if (action === 'promote' && isVoter) return `director ${node} votes already`;
+  if (action === 'demote' && !isVoter) return `director ${node} is a learner already`;
+  return [{ type: action, id: member.id as MemberId }];
+}
+
+/** What passes by itself. */
+const REPEATED: ReadonlySet<string> = new Set([
+  'MEMBERSHIP_BUSY',
+  'MEMBER_NOT_CAUGHT_UP',
+  'NO_LEADER',
+  'NOT_LEADER',
+  'NOT_CONNECTED',
+  'CONNECT_FAILED',
+  'CONNECTION_LOST',
+  'PROPOSAL_LOST',
+  'PROPOSAL_UNKNOWN',
+]);
+const PAUSE_MS = 100;
+const NEVER = new AbortController().signal;
