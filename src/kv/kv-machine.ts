@@ -56,6 +56,11 @@ export class KvMachine implements StateMachine {
     return this.state.store.bytes - this.state.store.liveBytes;
   }
 
+  /** A compaction's memory is still coming back, part by part. */
+  get isForgetting(): boolean {
+    return this.state.store.forgottenRevision < this.state.store.compactRevision;
+  }
+
   get keyCount(): number {
     return this.state.store.current.size;
   }
@@ -94,7 +99,7 @@ export class KvMachine implements StateMachine {
     }
   }
 
-  /** `range` for a user's request as bytes ({@link encodeRequest}); the answer, refusals included, as a reply's bytes. */
+  /** `range` for a user's request as bytes (`encodeRequest`); the answer, refusals included, as a reply's bytes. */
   rangeEncoded(request: Uint8Array): Uint8Array {
     let answer: KvAnswer;
     try {

@@ -1,8 +1,10 @@
-import { RpcError } from '../../base/index.js';
+import { LIMITS, RpcError } from '../../base/index.js';
 import {
+  asUserRequest,
   ClusterTime,
   decodeReply,
   encodeRequest,
+  hasTime,
   type KvCommand,
   type KvMachine,
   type KvReply,
@@ -12,8 +14,19 @@ import {
   type RangeReply,
   type SessionStamp,
   type WatchOptions,
+  withTime,
 } from '../../kv/index.js';
-import type { Clock, CommandSettle, Consistency, Logger, ReplicatedGroup } from '../../ports/index.js';
+import type {
+  Clock,
+  CommandSettle,
+  Consistency,
+  LeadershipView,
+  Logger,
+  ProposeOptions,
+  ReplicatedGroup,
+} from '../../ports/index.js';
+import { HistoryKeeper, type HistoryOptions } from './history-keeper.js';
+import { LeaseExpirer } from './lease-expirer.js';
 
 export interface MetadataStoreDependencies {
   /** The group that replicates `machine`. */
@@ -21,6 +34,8 @@ export interface MetadataStoreDependencies {
   readonly machine: KvMachine;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How much history is kept for readers and watches. */
+  readonly history?: Partial<HistoryOptions> | undefined;
 }
 
 export interface ExecuteOptions {
@@ -36,44 +51,73 @@ export interface RangeOptions {
   readonly consistency: Consistency;
   /** Default `cluster`. */
   readonly origin?: KvRequest['origin'] | undefined;
+  /** Default 10,000. */
   readonly timeoutMs?: number | undefined;
 }
 
 /**
  * The metadata store as a director uses it: the key-value machine of this member and the group that replicates it.
- * Works on every director, leading or not.
+ * Works on every director, leading or not. While this director leads, it also ends leases whose time is over and
+ * compacts the history.
+ *
+ * Times of commands about leases are those of the leader, whoever proposes: `nowMs` is set to 0 by those that do not lead
+ * and to the leader's `ClusterTime` by the leader, which therefore takes forwarded commands by {@link proposeForwarded}.
  */
 export class MetadataStore {
   readonly machine: KvMachine;
   readonly group: ReplicatedGroup;
   private readonly clock: Clock;
+  private readonly expirer: LeaseExpirer;
+  private readonly history: HistoryKeeper;
+  private readonly stopListening: () => void;
+  /** While this node leads. */
   private time: ClusterTime | undefined;
 
   constructor(deps: MetadataStoreDependencies) {
-    this.machine = deps.machine;
-    this.group = deps.group;
-    this.clock = deps.clock;
+    const { group, machine, clock, logger } = deps;
+    this.machine = machine;
+    this.group = group;
+    this.clock = clock;
+    this.expirer = new LeaseExpirer({ machine, clock, logger, execute: (command) => this.execute(command) });
+    this.history = new HistoryKeeper(
+      { machine, clock, logger, execute: (command) => this.execute(command) },
+      deps.history,
+    );
+    this.stopListening = group.onLeadership((view) => this.follow(view));
+    this.follow(group.leadership);
   }
 
   /**
-   * Proposes a command and waits for its reply. Times of lease commands (`nowMs`) are set here: give 0.
+   * Proposes a command and waits for its reply. The time of a command about leases is set on the way: give 0.
    *
    * @throws RpcError the reason of an error answer (`KV_INVALID`, `KV_LEASE_UNKNOWN`, ...), and what
    * `ReplicatedGroup.propose` throws
    */
   async execute(command: KvCommand, options: ExecuteOptions = {}): Promise<KvReply> {
     const request = encodeRequest({ command, origin: options.origin ?? 'cluster', session: options.session });
+    const proposing = options.timeoutMs === undefined ? undefined : { timeoutMs: options.timeoutMs };
     const bytes = await new Promise<Uint8Array>((resolve, reject) =>
-      this.submit(request, options.timeoutMs, { resolve, reject }),
+      this.submit(request, proposing, { resolve, reject }),
     );
     const reply = decodeReply(bytes);
     if (reply.answer.type === 'error') throw RpcError.of(reply.answer.reason, reply.answer.message);
     return reply;
   }
 
-  /** A client's request as it came: it counts as a user's, and its lease times are the leader's. */
-  executeEncoded(request: Uint8Array, options: { readonly timeoutMs?: number | undefined } = {}): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => this.submit(request, options.timeoutMs, { resolve, reject }));
+  /**
+   * Proposes a user's request as it came: it has a user's rights, whatever it says, and lease times are the leader's. The
+   * reply's bytes may be those of an error answer.
+   *
+   * @throws RpcError what `ReplicatedGroup.propose` throws
+   */
+  executeEncoded(request: Uint8Array, options?: ProposeOptions): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => this.submitEncoded(request, options, { resolve, reject }));
+  }
+
+  /** {@link executeEncoded} without a promise of its own. */
+  submitEncoded(request: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    if (request.length > LIMITS.kvCommandBytesMax) settle.reject(tooLong(request.length));
+    else this.submit(asUserRequest(request), options, settle);
   }
 
   /**
@@ -83,8 +127,16 @@ export class MetadataStore {
    * `OVERLOADED`, `CLOSED`
    */
   async range(op: RangeOp, options: RangeOptions): Promise<RangeReply & { readonly revision: number }> {
-    await this.group.readBarrier(options.consistency, { timeoutMs: options.timeoutMs });
+    const { consistency, timeoutMs } = options;
+    if (consistency !== 'eventual') await this.group.readBarrier(consistency, { timeoutMs });
     return { ...this.machine.range(op, options.origin ?? 'cluster'), revision: this.machine.revision };
+  }
+
+  /** The same for a user's request as it came; the reply's bytes may be those of an error answer. */
+  async rangeEncoded(request: Uint8Array, options: Omit<RangeOptions, 'origin'>): Promise<Uint8Array> {
+    const { consistency, timeoutMs } = options;
+    if (consistency !== 'eventual') await this.group.readBarrier(consistency, { timeoutMs });
+    return this.machine.rangeEncoded(request);
   }
 
   /** Watches this member's state; see `KvMachine.watch`. Cancel it. */
@@ -92,21 +144,79 @@ export class MetadataStore {
     return this.machine.watch(options, wake, origin);
   }
 
-  /** A command that another director forwarded to this one: what a network's inbox calls instead of `group.propose`. */
-  proposeForwarded(command: Uint8Array, options?: { readonly timeoutMs?: number | undefined }): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => this.submit(command, options?.timeoutMs, { resolve, reject }));
+  /**
+   * A command that another director forwarded to this one. What the network between directors calls instead of
+   * `group.propose`: only here does the command get the leader's time.
+   */
+  proposeForwarded(command: Uint8Array, options?: ProposeOptions): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => this.submit(command, options, { resolve, reject }));
   }
 
-  /** Stops proposing by itself. Idempotent. */
+  /** Stops doing things by itself. Idempotent. */
   close(): void {
-    this.time = undefined;
+    this.stopListening();
+    this.retire();
   }
 
-  private submit(request: Uint8Array, timeoutMs: number | undefined, settle: CommandSettle): void {
-    this.time ??= new ClusterTime(this.machine.clockMs, this.clock.nowMs());
-    this.group.propose(request, { timeoutMs }).then(
+  private submit(request: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    if (this.time === undefined) {
+      this.forward(request, options, settle);
+      return;
+    }
+    const timed = hasTime(request) ? withTime(request, this.time.at(this.clock.nowMs())) : request;
+    this.group.submit(timed, options, new Submission(this, request, options, settle));
+  }
+
+  /** For {@link Submission}: wherever the leader is. */
+  forward(request: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    this.group.propose(withTime(request, 0), options).then(
       (reply) => settle.resolve(reply),
       (error: unknown) => settle.reject(RpcError.from(error)),
     );
   }
+
+  private follow({ isLeading }: LeadershipView): void {
+    if (!isLeading) {
+      this.retire();
+      return;
+    }
+    // A term of its own for each leadership: what was applied since has moved cluster time on.
+    this.time = new ClusterTime(this.machine.clockMs, this.clock.nowMs());
+    this.expirer.start(this.time);
+    this.history.start();
+  }
+
+  private retire(): void {
+    this.time = undefined;
+    this.expirer.stop();
+    this.history.stop();
+  }
+}
+
+/** A command given to the group of a leader, which may turn out to be none any more. */
+class Submission implements CommandSettle {
+  private readonly store: MetadataStore;
+  private readonly request: Uint8Array;
+  private readonly options: ProposeOptions | undefined;
+  private readonly settle: CommandSettle;
+
+  constructor(store: MetadataStore, request: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle) {
+    this.store = store;
+    this.request = request;
+    this.options = options;
+    this.settle = settle;
+  }
+
+  resolve(reply: Uint8Array): void {
+    this.settle.resolve(reply);
+  }
+
+  reject(error: RpcError): void {
+    if (error.reason === 'NOT_LEADER') this.store.forward(this.request, this.options, this.settle);
+    else this.settle.reject(error);
+  }
+}
+
+function tooLong(sizeBytes: number): RpcError {
+  return RpcError.of('KV_TOO_LARGE', `a command of ${sizeBytes} bytes; ${LIMITS.kvCommandBytesMax} are allowed`);
 }

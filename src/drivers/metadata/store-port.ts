@@ -1,0 +1,46 @@
+import { RpcError } from '../../base/index.js';
+import type { WatchMessage } from '../../kv/index.js';
+import type { Clock, CommandSettle, Consistency } from '../../ports/index.js';
+import type { MetadataPort, MetadataWatchRequest } from './metadata-port.js';
+import type { MetadataStore } from './metadata-store.js';
+import { watchStream } from './watch-stream.js';
+
+/** The way to the store of the director itself, with a user's rights: for `director.metadata`. */
+export class StorePort implements MetadataPort {
+  private readonly store: MetadataStore;
+  private readonly clock: Clock;
+  private readonly ended = new AbortController();
+
+  constructor(store: MetadataStore, clock: Clock) {
+    this.store = store;
+    this.clock = clock;
+  }
+
+  execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle): void {
+    this.store.submitEncoded(request, { timeoutMs }, settle);
+  }
+
+  range(request: Uint8Array, consistency: Consistency, timeoutMs: number, settle: CommandSettle): void {
+    this.store.rangeEncoded(request, { consistency, timeoutMs }).then(
+      (reply) => settle.resolve(reply),
+      (error: unknown) => settle.reject(RpcError.from(error)),
+    );
+  }
+
+  watch(request: MetadataWatchRequest, signal: AbortSignal): AsyncIterable<WatchMessage> {
+    return watchStream({
+      store: this.store,
+      clock: this.clock,
+      request,
+      origin: 'user',
+      signal: AbortSignal.any([signal, this.ended.signal]),
+      heartbeatMs: HEARTBEAT_MS,
+    });
+  }
+
+  async close(): Promise<void> {
+    this.ended.abort();
+  }
+}
+
+const HEARTBEAT_MS = 1_000;
