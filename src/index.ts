@@ -32,11 +32,14 @@ export { Cluster, type LocalClusterOptions } from './local/index.js';
 export { Director, type DirectorOptions } from './director/index.js';
 export { Worker, type WorkerCounters, type WorkerOptions } from './worker/index.js';
 export {
+  type AdminOptions,
+  type ClusterAdmin,
   ClusterClient,
   type ClusterClientOptions,
   type ClientStats,
   type ClusterMember,
   type ClusterStatus,
+  type MembershipChange,
   type WorkerResult,
   type WorkerStats,
 } from './client/index.js';

@@ -13,6 +13,7 @@ import {
   type ServiceClient,
   serviceClient,
 } from '../rpc/index.js';
+import { ClusterAdmin } from './admin.js';
 import { broadcast, type WorkerResult } from './broadcast.js';
 import type { CallEnvironment } from './call-environment.js';
 import type { ClientStats, WorkerStats } from './client-stats.js';
@@ -43,6 +44,8 @@ type Inputs = AsyncIterable<unknown> | Iterable<unknown>;
 export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposable {
   /** The workers, as the directors know them. */
   readonly registry: WorkerRegistry;
+  /** Members, leadership, backup. */
+  readonly admin: ClusterAdmin;
   private readonly env: CallEnvironment;
   private readonly watcher: RegistryWatcher;
   private readonly dispose: () => Promise<void>;
@@ -54,6 +57,7 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
     this.registry = deps.registry;
     this.watcher = deps.watcher;
     this.dispose = deps.dispose;
+    this.admin = new ClusterAdmin(() => this.watcher.director);
     if (deps.interceptors.length > 0) {
       this.invoke = chainClient<ClusterCallOptions>(deps.interceptors, (request) => this.carry(request));
     }

@@ -1,3 +1,4 @@
+export { type AdminOptions, ClusterAdmin, type MembershipChange } from './admin.js';
 export {
   type Candidate,
   eligible,
