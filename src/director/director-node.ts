@@ -4,8 +4,8 @@ import { type CompressionPolicy, RpcServer, type ServerLimits } from '../drivers
 import type { RegistryStore, Timer, WorkerRecord } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
 import { type ClusterHandlersDependencies, implementCluster, statusOf } from './cluster-handlers.js';
+import { LocalTicketKeys } from './local-ticket-keys.js';
 import { implementRegistry } from './registry-handlers.js';
-import { TicketKeys } from './ticket-keys.js';
 
 export interface DirectorDependencies {
   readonly runtime: NodeRuntime;
@@ -27,7 +27,7 @@ export interface DirectorDependencies {
 export class DirectorNode implements AsyncDisposable {
   private readonly deps: DirectorDependencies;
   private readonly server: RpcServer;
-  private readonly ticketKeys: TicketKeys;
+  private readonly ticketKeys: LocalTicketKeys;
   private readonly cluster: ClusterHandlersDependencies;
   private expiry: Timer | undefined;
   private readonly ending = new AbortController();
@@ -39,7 +39,7 @@ export class DirectorNode implements AsyncDisposable {
     const { clock, random, logger, identity, endpoint, bulkEndpoint } = runtime;
     const startedAtMs = clock.nowMs();
     const watchers = { count: 0 };
-    this.ticketKeys = new TicketKeys(clock, random, deps.ticketRotationMs, () => this.useTicketKey());
+    this.ticketKeys = new LocalTicketKeys(clock, random, deps.ticketRotationMs, () => this.useTicketKey());
     this.useTicketKey();
     this.cluster = {
       identity,

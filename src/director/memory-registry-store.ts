@@ -46,8 +46,11 @@ export class MemoryRegistryStore implements RegistryStore {
     return this.put({ ...registration, state: 'active', leaseMs: lease.durationMs }, lease.nowMs + lease.durationMs);
   }
 
-  async renew(key: WorkerKey, lease: Lease): Promise<void> {
+  async sync(): Promise<void> {}
+
+  async renew(key: WorkerKey, lease: Lease): Promise<number> {
     this.held(key).endsAtMs = lease.nowMs + lease.durationMs;
+    return lease.durationMs;
   }
 
   async setState(key: WorkerKey, state: WorkerState): Promise<WorkerRecord> {

@@ -8,12 +8,18 @@ import {
 } from '../client/index.js';
 import type { Clock, Lease, Logger, RegistryStore, WorkerRegistration } from '../ports/index.js';
 import { type CallContext, type Implementation, implement } from '../rpc/index.js';
-import { watchRegistry } from './registry-watch.js';
-import type { TicketKeys } from './ticket-keys.js';
+import type { DirectorDirectory } from './director-directory.js';
+import type { LeaderContact } from './leader-contact.js';
+import { checkContact, toldDirectors, watchRegistry } from './registry-watch.js';
+import type { TicketKey } from './ticket-keys.js';
 
 export interface RegistryHandlersDependencies {
   readonly store: RegistryStore;
-  readonly ticketKeys: TicketKeys;
+  readonly ticketKeys: { readonly current: TicketKey | undefined };
+  /** Who else can be asked; default unknown. */
+  readonly directors?: Pick<DirectorDirectory, 'addresses' | 'onChange'> | undefined;
+  /** Default: never lost. */
+  readonly contact?: Pick<LeaderContact, 'lost' | 'onLost' | 'graceMs'> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly leaseMs: number;
@@ -32,33 +38,38 @@ export function implementRegistry(deps: RegistryHandlersDependencies): Implement
   return implement(RegistryService, {
     register: async (request, context) => {
       authorize(request, context);
+      checkContact(deps.contact);
       const registration = registrationOf(request, context);
       const record = await store.register(registration, lease(deps), isAt(context.remote, registration.address));
       logger.info({ worker: record.id, address: record.address, instance: record.instance }, 'worker registered');
-      return leaseReply(deps, request.ticketKeyId);
+      return leaseReply(deps, record.leaseMs, request.ticketKeyId);
     },
     renew: async (request, context) => {
       authorize(request, context);
-      await store.renew(request, lease(deps));
-      return leaseReply(deps, request.ticketKeyId);
+      checkContact(deps.contact);
+      const leaseMs = await store.renew(request, lease(deps));
+      return leaseReply(deps, leaseMs, request.ticketKeyId);
     },
     setState: async (request, context) => {
       authorize(request, context);
+      checkContact(deps.contact);
       await store.setState(request, request.state);
       logger.info({ worker: request.id, state: request.state }, 'worker changed state');
       return {};
     },
     deregister: async (request, context) => {
       authorize(request, context);
+      checkContact(deps.contact);
       await store.deregister(request);
       logger.info({ worker: request.id }, 'worker deregistered');
       return {};
     },
     watch: (request, context): AsyncIterable<WatchMessage> => {
       const settledInMs = Math.max(0, deps.settledAtMs - clock.nowMs());
-      const { heartbeatMs, watchers, ending } = deps;
+      const { heartbeatMs, watchers, ending, directors, contact } = deps;
       const signal = AbortSignal.any([context.signal, ending]);
-      return watchRegistry({ store, clock, heartbeatMs, settledInMs, watchers, request, signal });
+      const options = { store, clock, heartbeatMs, settledInMs, watchers, directors, contact };
+      return watchRegistry({ ...options, request, signal });
     },
   });
 }
@@ -92,9 +103,14 @@ function lease({ clock, leaseMs }: RegistryHandlersDependencies): Lease {
   return { nowMs: clock.nowMs(), durationMs: leaseMs };
 }
 
-function leaseReply({ leaseMs, ticketKeys }: RegistryHandlersDependencies, knownKeyId: string | undefined): LeaseReply {
-  const { current } = ticketKeys;
-  return current.id === knownKeyId ? { leaseMs } : { leaseMs, ticketKey: { id: current.id, key: current.key } };
+function leaseReply(deps: RegistryHandlersDependencies, leaseMs: number, knownKeyId: string | undefined): LeaseReply {
+  const { current } = deps.ticketKeys;
+  const ticketKey = current?.id === knownKeyId ? undefined : current;
+  return {
+    leaseMs,
+    ...(ticketKey === undefined ? {} : { ticketKey: { id: ticketKey.id, key: ticketKey.key } }),
+    ...toldDirectors(deps.directors),
+  };
 }
 
 const WILDCARDS = new Set(['0.0.0.0', '::']);

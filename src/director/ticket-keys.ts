@@ -1,4 +1,8 @@
-import type { Clock, Random, Timer } from '../ports/index.js';
+import { RpcError } from '../base/index.js';
+import type { MetadataStore } from '../drivers/metadata/index.js';
+import { type KeyValue, RESERVED_PREFIX } from '../kv/index.js';
+import type { Clock, Logger, Random, Timer } from '../ports/index.js';
+import { WatchedRecords } from './watched-records.js';
 
 /** The key that seals TLS session tickets, with a name by which workers say which one they have. */
 export interface TicketKey {
@@ -7,52 +11,114 @@ export interface TicketKey {
   readonly key: Uint8Array;
 }
 
+export interface TicketKeysDependencies {
+  readonly metadata: Pick<MetadataStore, 'execute' | 'group' | 'machine' | 'watch'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** 0 keeps the first key for ever. */
+  readonly rotationMs: number;
+  /** Called for every new key, the first one included; must not throw. */
+  readonly onKey: (key: TicketKey) => void;
+}
+
 /**
- * Makes the session ticket key that all nodes of the cluster share, and a new one from time to time: a client resumes
- * at any node, and a stolen key opens only the recent past's 0-RTT data.
+ * The session ticket key that all nodes of the cluster share, so that a client resumes at any of them, and a new one
+ * from time to time: a stolen key opens only the recent past's 0-RTT data. It stands in the metadata under
+ * `\0ticketKeys/current`; the leader makes it, every director takes it from there, and workers get it with their leases.
+ * The one before is not kept: an endpoint opens tickets with one key only.
  */
 export class TicketKeys {
-  private readonly clock: Clock;
-  private readonly random: Random;
-  private readonly rotationMs: number;
-  private readonly onKey: (key: TicketKey) => void;
-  private present: TicketKey;
+  private readonly deps: TicketKeysDependencies;
+  private readonly watched: WatchedRecords<StoredKey>;
+  private readonly stopListening: () => void;
   private timer: Timer | undefined;
+  private isMaking = false;
+  private isClosed = false;
 
-  /**
-   * @param rotationMs 0 keeps the first key for ever
-   * @param onKey called for every new key, not for the first
-   */
-  constructor(clock: Clock, random: Random, rotationMs: number, onKey: (key: TicketKey) => void) {
-    this.clock = clock;
-    this.random = random;
-    this.rotationMs = rotationMs;
-    this.onKey = onKey;
-    this.present = newKey(random);
-    this.arm();
+  constructor(deps: TicketKeysDependencies) {
+    this.deps = deps;
+    const { group } = deps.metadata;
+    this.watched = new WatchedRecords(deps.metadata, TICKET_KEYS_PREFIX, decodeKey, () => this.changed());
+    this.stopListening = group.onLeadership(() => this.plan());
+    if (this.current !== undefined) deps.onKey(this.current);
+    this.plan();
   }
 
-  get current(): TicketKey {
-    return this.present;
+  /** `undefined` until a leader has made the first. */
+  get current(): TicketKey | undefined {
+    return this.stored;
   }
 
-  stop(): void {
+  close(): void {
+    this.isClosed = true;
     this.timer?.cancel();
+    this.stopListening();
+    this.watched.close();
   }
 
-  private arm(): void {
-    if (this.rotationMs > 0) this.timer = this.clock.setTimer(this.rotationMs, () => this.rotate(), { unref: true });
+  private get stored(): StoredKey | undefined {
+    return this.watched.records.get(CURRENT);
   }
 
-  private rotate(): void {
-    this.present = newKey(this.random);
-    this.onKey(this.present);
-    this.arm();
+  private changed(): void {
+    if (this.current !== undefined) this.deps.onKey(this.current);
+    this.plan();
+  }
+
+  /** The leader makes the next key when it is time; by cluster time, which goes on when leaders change. */
+  private plan(): void {
+    const { metadata, clock, rotationMs } = this.deps;
+    this.timer?.cancel();
+    this.timer = undefined;
+    if (this.isClosed || !metadata.group.leadership.isLeading) return;
+    const { stored } = this;
+    if (stored !== undefined && rotationMs === 0) return;
+    const ageMs = stored === undefined ? rotationMs : metadata.machine.clockMs - stored.madeAtMs;
+    this.timer = clock.setTimer(Math.max(0, rotationMs - ageMs), () => void this.make(), { unref: true });
+  }
+
+  private async make(): Promise<void> {
+    if (this.isMaking) return;
+    this.isMaking = true;
+    const { metadata, clock, random, logger } = this.deps;
+    const id = Buffer.from(random.bytes(8)).toString('hex');
+    const key = Buffer.from(random.bytes(TICKET_KEY_BYTES)).toString('base64');
+    const value = Buffer.from(JSON.stringify({ id, key, madeAtMs: metadata.machine.clockMs }));
+    const name = TICKET_KEYS_PREFIX + CURRENT;
+    // Not if another leader has made one meanwhile.
+    const revision = this.stored?.revision ?? 0;
+    const put = { type: 'put', key: name, value, lease: 0, returnPrevious: false } as const;
+    const compare = [{ target: 'modRevision', key: name, operator: '=', operand: revision }] as const;
+    try {
+      await metadata.execute({ type: 'txn', compare, thenOps: [put], elseOps: [] });
+    } catch (thrown) {
+      logger.debug({ error: RpcError.from(thrown).message }, 'no new session ticket key yet');
+      if (!this.isClosed) this.timer = clock.setTimer(RETRY_MS, () => this.plan(), { unref: true });
+    } finally {
+      this.isMaking = false;
+    }
   }
 }
 
-function newKey(random: Random): TicketKey {
-  return { id: Buffer.from(random.bytes(8)).toString('hex'), key: Buffer.from(random.bytes(TICKET_KEY_BYTES)) };
+interface StoredKey extends TicketKey {
+  readonly revision: number;
+  /** Cluster time. */
+  readonly madeAtMs: number;
 }
 
+function decodeKey(item: KeyValue): StoredKey | undefined {
+  try {
+    const { id, key, madeAtMs } = JSON.parse(Buffer.from(item.value).toString()) as Record<string, unknown>;
+    const bytes = Buffer.from(String(key), 'base64');
+    if (bytes.length !== TICKET_KEY_BYTES) return undefined;
+    return { id: String(id), key: bytes, madeAtMs: Number(madeAtMs), revision: item.modRevision };
+  } catch {
+    return undefined;
+  }
+}
+
+const TICKET_KEYS_PREFIX = `${RESERVED_PREFIX}ticketKeys/`;
+const CURRENT = 'current';
 const TICKET_KEY_BYTES = 48;
+const RETRY_MS = 1_000;

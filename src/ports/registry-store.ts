@@ -3,13 +3,20 @@ import type { NodeId, SocketAddress } from '../base/index.js';
 /**
  * The worker registry as the director sees it: who serves what, under which lease.
  *
- * Every operation is a promise because the production store will be a replicated log; the in-memory one settles at
- * once. Times are arguments: the store has no clock of its own. `revision` grows by one with every change.
+ * Writes are promises because they go through a replicated log; reads are of this director's copy of it. `revision`
+ * grows with every change, by one or more, and several changes may share one. All directors of a cluster agree on them.
  */
 export interface RegistryStore {
   /** Tells one life of the registry from another: revisions of different epochs cannot be compared. */
   readonly epoch: string;
+  /** Everything up to here is in {@link snapshot} and has been told to watches. */
   readonly revision: number;
+  /**
+   * Resolves when this copy is as new as anything that any director has told anybody before.
+   *
+   * @throws RpcError `NO_LEADER`
+   */
+  sync(timeoutMs: number): Promise<void>;
   /**
    * Adds a worker, or replaces the record of the same id (a worker that restarted).
    *
@@ -20,9 +27,10 @@ export interface RegistryStore {
   /**
    * Prolongs the lease. Makes no change and no revision.
    *
+   * @returns for how many milliseconds from now
    * @throws RpcError `LEASE_UNKNOWN` when this instance holds no lease: it must register again
    */
-  renew(key: WorkerKey, lease: Lease): Promise<void>;
+  renew(key: WorkerKey, lease: Lease): Promise<number>;
   /** @throws RpcError `LEASE_UNKNOWN` */
   setState(key: WorkerKey, state: WorkerState): Promise<WorkerRecord>;
   /** Removes the worker; one that is not there (any more) is fine. */
