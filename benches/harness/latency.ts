@@ -1,4 +1,4 @@
-import { build, type Histogram } from 'hdr-histogram-js';
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { Figure } from './row.js';
 
 /**
@@ -24,6 +24,16 @@ export class LatencyRecorder {
 
   percentileMs(percentile: number): number {
     return this.histogram.getValueAtPercentile(percentile) / TICKS_PER_MS;
+  }
+
+  /** All of it as text, for another process to {@link merge}. */
+  encode(): string {
+    return encodeIntoCompressedBase64(this.histogram);
+  }
+
+  /** Adds what another recorder has encoded. */
+  merge(encoded: string): void {
+    this.histogram.add(decodeFromCompressedBase64(encoded));
   }
 
   reset(): void {

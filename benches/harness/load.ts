@@ -18,6 +18,8 @@ export interface LoadResult {
   /** CPU time of this process (user and system) while measuring. */
   readonly cpuUs: number;
   readonly latency: Figure[];
+  /** The same latencies whole, for {@link mergeLoads}. */
+  readonly histogram: string;
 }
 
 type Call = () => Promise<unknown>;
@@ -142,8 +144,23 @@ export class MeasureWindow {
       elapsedMs,
       cpuUs: cpu.user + cpu.system,
       latency: this.latency.figures(),
+      histogram: this.latency.encode(),
     };
   }
+}
+
+/** What several processes measured at the same time, as one measurement. */
+export function mergeLoads(results: readonly LoadResult[]): LoadResult {
+  const merged = new LatencyRecorder();
+  for (const { histogram } of results) merged.merge(histogram);
+  const sum = (of: (result: LoadResult) => number) => results.reduce((total, result) => total + of(result), 0);
+  return {
+    calls: sum(({ calls }) => calls),
+    elapsedMs: sum(({ elapsedMs }) => elapsedMs) / results.length,
+    cpuUs: sum(({ cpuUs }) => cpuUs),
+    latency: merged.figures(),
+    histogram: merged.encode(),
+  };
 }
 
 /** The figures of one measurement; the rate comes first. */

@@ -1,6 +1,7 @@
 import type { Suite } from '../harness/suite.js';
 import { clusterSuite } from './cluster.js';
 import { memorySuite } from './memory.js';
+import { raftSuite } from './raft.js';
 import { resumptionSuite } from './resumption.js';
 import { rpcSuite } from './rpc.js';
 
@@ -10,4 +11,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   cluster: clusterSuite,
   resumption: resumptionSuite,
   memory: memorySuite,
+  raft: raftSuite,
 };

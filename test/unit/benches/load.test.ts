@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LatencyRecorder } from '../../../benches/harness/latency.js';
-import { closedLoop, OpenSchedule } from '../../../benches/harness/load.js';
+import { closedLoop, mergeLoads, OpenSchedule } from '../../../benches/harness/load.js';
 
 describe('the load generator', () => {
   it('an open loop keeps its schedule when it is late: each call is due at its own time (coordinated omission)', () => {
@@ -34,6 +34,23 @@ describe('the load generator', () => {
       (error) => error,
     );
     expect(outcome).to.be.an('error').with.property('message', 'refused');
+  });
+});
+
+describe('loads of several processes', () => {
+  const loadOf = (latenciesMs: number[], cpuUs: number) => {
+    const recorder = new LatencyRecorder();
+    for (const latencyMs of latenciesMs) recorder.record(latencyMs);
+    const latency = recorder.figures();
+    return { calls: recorder.count, elapsedMs: 1_000, cpuUs, latency, histogram: recorder.encode() };
+  };
+
+  it('merge into one: calls add up, and percentiles are those of all calls together', () => {
+    const merged = mergeLoads([loadOf([1, 1, 1, 1, 1, 1], 10), loadOf([100, 100, 100, 100], 20)]);
+    expect(merged).to.include({ calls: 10, elapsedMs: 1_000, cpuUs: 30 });
+    const values = new Map(merged.latency.map(({ metric, value }) => [metric, value]));
+    expect(values.get('p50Ms')).to.be.closeTo(1, 0.01);
+    expect(values.get('p90Ms')).to.be.closeTo(100, 0.1);
   });
 });
 
