@@ -211,6 +211,10 @@ export const SETUP_REASONS = {
     'a snapshot is damaged or of an unknown version',
     'nothing if an older one is used; else let the node be rebuilt from its peers',
   ),
+  STATE_MACHINE_FAILED: setup(
+    'a state machine threw while it applied an entry or restored a snapshot, so this member cannot go on',
+    'correct the state machine: it answers with an error reply instead, the same one on every member',
+  ),
   MEMBER_DATA_LOST: setup(
     'the data directory is empty, but the running cluster knows this director with another one',
     'run `flotilla member remove ID` and `member add ID`, then start it with --join; its old votes must not count twice',

@@ -1,139 +1,244 @@
-import type { FlotillaError, NodeId } from '../../base/index.js';
+import { type NodeId, RpcError } from '../../base/index.js';
 import type {
-  Clock,
   CommandSettle,
   Consistency,
   GroupId,
   LeadershipView,
-  LogBatch,
-  Logger,
   LogIndex,
-  LogStore,
   MemberId,
   ProposeOptions,
-  Random,
   ReplicatedGroup,
   SnapshotMeta,
   SnapshotStore,
-  StateMachine,
 } from '../../ports/index.js';
-import type { MemberChange, RaftEvent, RaftMessage } from '../../raft/index.js';
+import { joining, type MemberChange, type RaftMessage, type Restored } from '../../raft/index.js';
+import { CommandRouter } from './command-router.js';
 import { type GroupCounters, newGroupCounters, type RaftGroupStatus } from './counters.js';
-import type { GroupInbox, RaftNetwork } from './network.js';
-import type { RaftGroupOptionsInput } from './options.js';
+import { GroupEngine } from './engine.js';
+import type { RaftGroupParts } from './group-parts.js';
+import { LeadershipBoard } from './leadership-board.js';
+import type { GroupInbox } from './network.js';
+import { type RaftGroupOptions, raftGroupOptions } from './options.js';
 
-/** A log store, with what the one on a disk has beyond the port. */
-export interface GroupLogStore extends LogStore {
-  /** `append` without a promise; `done` comes in the order of the calls and never before this returns. */
-  write?(batch: LogBatch, done: (error: FlotillaError | undefined) => void): void;
-  /** No new command should be accepted. */
-  readonly isFull?: boolean;
-  onFull?(listener: (isFull: boolean) => void): () => void;
-}
-
-export interface RaftGroupParts {
-  readonly id: GroupId;
-  readonly node: NodeId;
-  /** This node's membership; from the founding state, or from the change that added it. */
-  readonly member: MemberId;
-  /** Not open yet; the group opens and closes it. */
-  readonly store: GroupLogStore;
-  readonly snapshots: SnapshotStore;
-  readonly machine: StateMachine;
-  readonly network: RaftNetwork;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly options?: RaftGroupOptionsInput;
-  /** The disk failed or the state machine broke: the group has stopped, and the process should end with the code. */
-  onFailed(error: FlotillaError): void;
-  readonly onEvent?: (event: RaftEvent) => void;
-}
-
-/** One member of one Raft group: the core with its disk, its network, its timers and its state machine. */
+/**
+ * One member of one Raft group: the core with its disk, its network, its timers and its state machine.
+ *
+ * Until `start()` has resolved it knows no leader and drops messages.
+ */
 export class RaftGroup implements ReplicatedGroup, GroupInbox {
   readonly id: GroupId;
   readonly snapshots: SnapshotStore;
   readonly counters: GroupCounters = newGroupCounters();
+  private readonly parts: RaftGroupParts;
+  private readonly settings: RaftGroupOptions;
+  private readonly board: LeadershipBoard;
+  private readonly router: CommandRouter;
+  private engine: GroupEngine | undefined;
+  private closing: Promise<void> | undefined;
 
   /** @throws FlotillaError `OPTION_INVALID` */
   constructor(parts: RaftGroupParts) {
+    this.parts = parts;
     this.id = parts.id;
     this.snapshots = parts.snapshots;
+    this.settings = raftGroupOptions(parts.options);
+    this.board = new LeadershipBoard(parts.logger);
+    this.router = new CommandRouter({
+      ...{ id: parts.id, node: parts.node, network: parts.network, clock: parts.clock, board: this.board },
+      ...{ counters: this.counters, options: this.settings },
+      submit: (command, options, settle) => this.submit(command, options, settle),
+      ended: () => this.whyEnded(),
+    });
   }
 
   get leadership(): LeadershipView {
-    throw new Error('not there yet');
+    return this.board.view;
   }
 
   get appliedIndex(): LogIndex {
-    throw new Error('not there yet');
+    return this.engine?.applier.appliedIndex ?? (0 as LogIndex);
   }
 
   /** Opens the store, restores the state machine and takes part. @throws FlotillaError of the stores */
-  start(): Promise<void> {
-    throw new Error('not there yet');
+  async start(): Promise<void> {
+    const { store, snapshots, machine } = this.parts;
+    const stored = await store.open();
+    try {
+      const snapshot = await snapshots.latest();
+      if (snapshot !== undefined) await machine.restore(snapshots.read(snapshot.meta));
+      const { hardState = joining().hardState, entries } = stored;
+      this.run({ hardState, snapshot: snapshot?.meta, entries });
+    } catch (error) {
+      await store.close().catch(() => undefined);
+      throw error;
+    }
   }
 
-  propose(_command: Uint8Array, _options?: ProposeOptions): Promise<Uint8Array> {
-    throw new Error('not there yet');
+  /** Keep `command` unchanged until this settles. */
+  propose(command: Uint8Array, options?: ProposeOptions): Promise<Uint8Array> {
+    return this.router.anywhere(command, options);
   }
 
-  proposeHere(_command: Uint8Array, _options?: ProposeOptions): Promise<Uint8Array> {
-    throw new Error('not there yet');
+  proposeHere(command: Uint8Array, options?: ProposeOptions): Promise<Uint8Array> {
+    return this.router.here(command, options);
   }
 
-  submit(_command: Uint8Array, _options: ProposeOptions | undefined, _settle: CommandSettle): void {
-    throw new Error('not there yet');
+  submit(command: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    const ended = this.whyEnded();
+    if (ended !== undefined) settle.reject(ended);
+    else if (this.engine === undefined || !this.board.isLeader) settle.reject(notLeader());
+    else this.engine.proposer.submit(command, options, settle, this.parts.clock.nowMs());
   }
 
-  readBarrier(_consistency: Consistency, _options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
-    throw new Error('not there yet');
+  readBarrier(consistency: Consistency, options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
+    const { engine } = this;
+    const ended = this.whyEnded();
+    if (ended !== undefined) return Promise.reject(ended);
+    if (consistency === 'eventual') return Promise.resolve();
+    if (engine === undefined) return Promise.reject(RpcError.of('NO_LEADER', 'the group has not started yet'));
+    return new Promise((resolve, reject) => {
+      engine.reads.add(consistency, options?.timeoutMs, { resolve, reject }, engine.nowMs());
+    });
   }
 
-  onLeadership(_listener: (view: LeadershipView) => void): () => void {
-    throw new Error('not there yet');
+  onLeadership(listener: (view: LeadershipView) => void): () => void {
+    return this.board.onChange(listener);
   }
 
-  receive(_fromNode: NodeId, _from: MemberId, _message: RaftMessage): void {
-    throw new Error('not there yet');
+  receive(fromNode: NodeId, from: MemberId, message: RaftMessage): void {
+    this.engine?.receive(fromNode, from, message);
   }
 
-  unreachable(_node: NodeId): void {
-    throw new Error('not there yet');
+  unreachable(node: NodeId): void {
+    this.engine?.unreachable(node);
   }
 
   /**
-   * At the leader only. Resolves when the change and the end of its joint phase are committed; `index` is the id of a
-   * member that it added.
+   * At the leader only. Resolves when the change and the end of its joint phase are committed and applied here; `index`
+   * is the id of a member that it added. Default of `timeoutMs`: `proposeTimeoutMs`.
    *
-   * @throws RpcError `NOT_LEADER`, `MEMBERSHIP_BUSY`, `MEMBERSHIP_INVALID`, `MEMBER_NOT_CAUGHT_UP`, `PROPOSAL_LOST`,
-   * `PROPOSAL_UNKNOWN`, `CLOSED`
+   * @throws RpcError `NOT_LEADER`, `MEMBERSHIP_BUSY`, `MEMBERSHIP_INVALID`, `MEMBER_NOT_CAUGHT_UP`, `DISK_FULL`,
+   * `PROPOSAL_LOST`, `PROPOSAL_UNKNOWN`, `CLOSED`
    */
-  changeMembers(_changes: readonly MemberChange[], _timeoutMs?: number): Promise<{ readonly index: LogIndex }> {
-    throw new Error('not there yet');
+  async changeMembers(changes: readonly MemberChange[], timeoutMs?: number): Promise<{ readonly index: LogIndex }> {
+    const engine = this.running();
+    if (this.parts.store.isFull === true) throw RpcError.of('DISK_FULL', 'the disk of the leading director is full');
+    return engine.waits.change(changes, this.deadline(timeoutMs));
   }
 
-  /** At the leader only. Resolves when `to` leads. @throws RpcError `NOT_LEADER`, `MEMBERSHIP_BUSY`, `MEMBERSHIP_INVALID` */
-  transferLeadership(_to: NodeId, _timeoutMs?: number): Promise<void> {
-    throw new Error('not there yet');
+  /**
+   * At the leader only. Resolves when `to` leads, rejects when it did not take over within an election timeout.
+   *
+   * @throws RpcError `NOT_LEADER`, `MEMBERSHIP_BUSY`, `MEMBERSHIP_INVALID`, `CLOSED`
+   */
+  async transferLeadership(to: NodeId, timeoutMs?: number): Promise<void> {
+    const engine = this.running();
+    if (!this.board.isLeader) throw notLeader();
+    if (to === this.parts.node) return;
+    const member = engine.members.voterOn(to);
+    if (member === undefined) throw RpcError.of('MEMBERSHIP_INVALID', `${to} is no voter of the group`);
+    await engine.waits.transfer(member, this.deadline(timeoutMs));
   }
 
+  /** @throws RpcError `CLOSED` before `start()` */
   status(): RaftGroupStatus {
-    throw new Error('not there yet');
+    const engine = this.started();
+    const { core, applier, proposer, reads, snapshotter, writes } = engine;
+    const status = core.status();
+    return {
+      ...status,
+      isLeading: this.board.view.isLeading,
+      appliedIndex: applier.appliedIndex,
+      durableLag: Math.max(0, status.lastIndex - writes.durableIndex),
+      queuedProposals: proposer.queuedCount,
+      pendingProposals: proposer.pendingCount,
+      pendingReads: reads.count,
+      snapshotIndex: snapshotter.newestIndex,
+      isDiskFull: this.parts.store.isFull === true,
+    };
   }
 
-  snapshotNow(): Promise<SnapshotMeta> {
-    throw new Error('not there yet');
+  /** Stores a snapshot of what is applied now. @throws FlotillaError of the store; RpcError `NO_LEADER`, `CLOSED` */
+  async snapshotNow(): Promise<SnapshotMeta> {
+    return this.running().snapshotter.take();
   }
 
-  /** Hands leadership to the best voter, if this member leads and there is one; true when it leads no more. */
-  handOver(_timeoutMs?: number): Promise<boolean> {
-    throw new Error('not there yet');
+  /** Hands leadership to the voter that holds most of the log; true when this member does not lead (any more). */
+  async handOver(timeoutMs?: number): Promise<boolean> {
+    const { engine } = this;
+    if (engine === undefined || !this.board.isLeader) return true;
+    const { config, peers } = engine.core.status();
+    const voters = peers.filter((peer) => peer.state === 'replicate' && config.voters.includes(peer.id));
+    const best = voters.toSorted((a, b) => b.match - a.match)[0];
+    if (best === undefined) return false;
+    const transferred = engine.waits.transfer(best.id, this.deadline(timeoutMs));
+    return transferred.then(
+      () => true,
+      () => !this.board.isLeader,
+    );
   }
 
-  /** Hands leadership over, finishes writes and closes the store. */
+  /** Hands leadership over if that can be done, gives what is in flight a moment, finishes writes, closes the store. */
   close(): Promise<void> {
-    throw new Error('not there yet');
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    const { engine } = this;
+    if (engine === undefined) return;
+    if (engine.ended === undefined) {
+      await this.handOver(2 * engine.raft.electionTimeoutMs);
+      await this.quiesce(engine, 2 * engine.raft.electionTimeoutMs);
+    }
+    engine.stop(closed());
+    await engine.snapshotter.settled();
+    await engine.applier.settled();
+    engine.writes.flush();
+    await this.parts.store.close();
+  }
+
+  /** Until no command is undecided, for at most `timeoutMs`. */
+  private async quiesce({ proposer }: GroupEngine, timeoutMs: number): Promise<void> {
+    const { clock } = this.parts;
+    const endMs = clock.nowMs() + timeoutMs;
+    while (proposer.pendingCount > 0 && clock.nowMs() < endMs) {
+      await new Promise<void>((resolve) => void clock.setTimer(QUIESCE_STEP_MS, resolve));
+    }
+  }
+
+  private run(restored: Restored): void {
+    const { parts, settings, counters, board } = this;
+    this.engine = new GroupEngine({ ...parts, settings, counters, board, restored });
+    this.engine.wake();
+  }
+
+  private whyEnded(): RpcError | undefined {
+    return this.closing === undefined ? this.engine?.ended : closed();
+  }
+
+  private started(): GroupEngine {
+    if (this.engine === undefined) throw RpcError.of('CLOSED', 'the group has not been started');
+    return this.engine;
+  }
+
+  private running(): GroupEngine {
+    const ended = this.whyEnded();
+    if (ended !== undefined) throw ended;
+    return this.started();
+  }
+
+  private deadline(timeoutMs = this.settings.proposeTimeoutMs): number {
+    return this.parts.clock.nowMs() + timeoutMs;
   }
 }
+
+function notLeader(): RpcError {
+  return RpcError.of('NOT_LEADER', 'this director does not lead the group');
+}
+
+function closed(): RpcError {
+  return RpcError.of('CLOSED', 'the group was closed');
+}
+
+const QUIESCE_STEP_MS = 5;

@@ -1,6 +1,8 @@
 export { bootstrapGroup } from './bootstrap.js';
 export type { GroupCounters, RaftGroupStatus } from './counters.js';
-export { type GroupLogStore, RaftGroup, type RaftGroupParts } from './group.js';
+export { RaftGroup } from './group.js';
+export type { RaftGroupParts } from './group-parts.js';
+export type { GroupLogStore } from './log-store.js';
 export type { GroupInbox, RaftNetwork } from './network.js';
 export {
   type BatchOptions,
