@@ -6,6 +6,7 @@ import {
   inspectLog,
   type LogInspection,
   type LogProblem,
+  type RepairReport,
   repairLog,
   type SegmentInspection,
   type SnapshotInspection,
@@ -33,7 +34,7 @@ export function addWal(program: Command, finish: Finish): void {
     .description('Cut an unfinished write off the end of the log, as a start does; leave damage alone.')
     .option(
       '--discard-damaged',
-      'move a damaged group aside; the director must then be removed from the cluster and added again',
+      'move all data aside when a group is damaged; the director must then be removed from the cluster and added again',
       false,
     )
     .action((dir: string, flags: RepairFlags) => finish(repair(dir, flags)));
@@ -52,7 +53,7 @@ async function inspect(dir: string, { json }: JsonFlags): Promise<number> {
 async function repair(dir: string, { json, discardDamaged }: RepairFlags): Promise<number> {
   const report = await repairLog(dir, { discardDamaged });
   if (json) printJson(report);
-  else print(report.groups.map(formatRepair).join('\n'));
+  else print(formatReport(report));
   return report.groups.some(({ action }) => action === 'refused') ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -95,8 +96,13 @@ function formatProblem({ kind, file, offset, what, advice }: LogProblem, isRunni
   return `${title}: ${file}: offset ${offset}: ${what}\n  what to do: ${todo}`;
 }
 
-/** One repaired group, for people. */
-export function formatRepair({ group, directory, action, problems, movedTo }: GroupRepair): string {
+/** What was done, for people. */
+export function formatReport({ groups }: RepairReport): string {
+  const isDiscarded = groups.some(({ action }) => action === 'discarded');
+  return [...groups.map(formatRepair), ...(isDiscarded ? [AFTER_DISCARD] : [])].join('\n');
+}
+
+function formatRepair({ group, action, problems, movedTo }: GroupRepair): string {
   const damage = problems.filter(({ kind }) => kind === 'damaged').map((problem) => formatProblem(problem, false));
   switch (action) {
     case 'none':
@@ -109,14 +115,7 @@ export function formatRepair({ group, directory, action, problems, movedTo }: Gr
     case 'refused':
       return [`group ${group}: damaged, and left as it is`, ...damage].join('\n');
     default:
-      return [
-        ...damage,
-        `group ${group}: moved ${directory} to ${movedTo}`,
-        '  This director has lost what it had promised and must not go on as the same member. In this order:',
-        '    flotilla member remove ID     at a director that runs; ID is this director',
-        '    flotilla member add ID        it gets a new membership',
-        '    flotilla director --id ID --join HOST:PORT ...   and is rebuilt from its peers',
-      ].join('\n');
+      return [...damage, `group ${group}: moved to ${movedTo}`].join('\n');
   }
 }
 
@@ -166,3 +165,8 @@ function formatBytes(bytes: number): string {
 }
 
 const NOTES_MAX = 3;
+const AFTER_DISCARD = `
+This director has lost what it had promised and must not go on as the member that it was. In this order:
+  flotilla member remove ID     at a director that runs; ID is this director
+  flotilla member add ID        gives it a new membership
+  flotilla director --id ID --join HOST:PORT ...   is rebuilt from its peers`;

@@ -213,7 +213,7 @@ function problemOf({ file, state, what }: SnapshotInspection, newest: number | u
 }
 
 const REBUILD =
-  'stop the node, move the group aside with `flotilla wal repair DIR --discard-damaged`, then remove this director ' +
+  'stop the node, move its data aside with `flotilla wal repair DIR --discard-damaged`, then remove this director ' +
   'from the cluster and add it again: it is rebuilt from its peers';
 const CUT = 'nothing: the node cuts it when it starts, or `flotilla wal repair DIR` does';
 const ATTEMPTS_MAX = 4;

@@ -1,5 +1,5 @@
 import { mkdir, rename, stat } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { DataDirLock } from './data-dir-lock.js';
 import { diskError } from './disk-errors.js';
 import { settled } from './file-system.js';
@@ -9,8 +9,8 @@ import { NodeFileSystem } from './node-file-system.js';
 
 export interface RepairOptions {
   /**
-   * Moves a damaged group out of the way. What it had acknowledged and promised (votes included) is gone with it: the
-   * director must not go on as the same member. Default false: damage is left as it is.
+   * Moves all data out of the way when a group is damaged. What the director had acknowledged and promised (votes
+   * included) is gone with it: it must not go on as the same member. Default false: damage is left as it is.
    */
   readonly discardDamaged?: boolean;
 }
@@ -27,7 +27,7 @@ export interface GroupRepair {
   /**
    * - `none`: there was nothing to do
    * - `cut`: an unfinished write at the end was cut off, as the start of the node does
-   * - `discarded`: damaged; everything of the group is in `movedTo` now
+   * - `discarded`: this group or another one was damaged; all data is in `movedTo` now
    * - `refused`: damaged, and nothing was done
    */
   readonly action: 'none' | 'cut' | 'discarded' | 'refused';
@@ -46,8 +46,10 @@ export async function repairLog(dir: string, options: RepairOptions = {}): Promi
   const lock = await DataDirLock.acquire(root);
   try {
     const { groups } = await inspectLog(dir);
+    const isDamaged = groups.some(({ problems }) => problems.some(({ kind }) => kind === 'damaged'));
+    if (isDamaged && options.discardDamaged === true) return await discardAll(root, groups);
     const repairs: GroupRepair[] = [];
-    for (const group of groups) repairs.push(await repairGroup(root, group, options.discardDamaged === true));
+    for (const group of groups) repairs.push(await repairGroup(group));
     return { directory: root, groups: repairs };
   } catch (error) {
     throw diskError(error, root);
@@ -56,12 +58,8 @@ export async function repairLog(dir: string, options: RepairOptions = {}): Promi
   }
 }
 
-async function repairGroup(root: string, found: GroupInspection, discardDamaged: boolean): Promise<GroupRepair> {
-  const { group, directory, problems } = found;
-  if (problems.some(({ kind }) => kind === 'damaged')) {
-    if (!discardDamaged) return { group, directory, action: 'refused', problems };
-    return { group, directory, action: 'discarded', problems, movedTo: await discard(root, found) };
-  }
+async function repairGroup({ group, directory, problems }: GroupInspection): Promise<GroupRepair> {
+  if (problems.some(({ kind }) => kind === 'damaged')) return { group, directory, action: 'refused', problems };
   const torn = problems.filter(({ kind }) => kind === 'torn');
   for (const problem of torn) await cut(directory, problem);
   return { group, directory, action: torn.length > 0 ? 'cut' : 'none', problems };
@@ -79,23 +77,21 @@ async function cut(directory: string, { file, offset, endOffset = offset }: LogP
 }
 
 /**
- * Moves the group out of the way as a whole: a log without its snapshots, or the other way round, would be taken for a
- * member that has forgotten what it promised. With group 0 goes the node's own record of its membership, and first:
- * a node that finds its record but no log might take itself for a founder.
+ * Moves everything out of the way: a log without its snapshots, a group without the others, or the other way round,
+ * would be taken for a member that has forgotten what it promised. First of all goes the node's own record of its
+ * memberships: with it and without a log it would go on as the member that it was.
  */
-async function discard(root: string, { group, directory }: GroupInspection): Promise<string> {
-  const target = await freshDirectory(root);
-  if (root === directory) {
-    for (const name of ['log', 'snapshots']) await move(join(root, name), join(target, name));
-  } else {
-    if (group === 0) await move(join(root, NODE_FILE), join(target, NODE_FILE));
-    const place = join(target, relative(root, directory));
-    await mkdir(join(place, '..'), { recursive: true, mode: 0o700 });
-    await move(directory, place);
-    await sync(join(directory, '..'));
-  }
-  await sync(root);
-  return target;
+async function discardAll(root: string, groups: readonly GroupInspection[]): Promise<RepairReport> {
+  const movedTo = await freshDirectory(root);
+  for (const name of DATA_NAMES) await move(join(root, name), join(movedTo, name));
+  await (await NodeFileSystem.at(root)).syncDirectory();
+  return {
+    directory: root,
+    groups: groups.map(({ group, directory, problems }) => ({
+      ...{ group, directory, problems, movedTo },
+      action: 'discarded',
+    })),
+  };
 }
 
 async function freshDirectory(root: string): Promise<string> {
@@ -113,8 +109,5 @@ async function move(from: string, to: string): Promise<void> {
   });
 }
 
-async function sync(path: string): Promise<void> {
-  await (await NodeFileSystem.at(path)).syncDirectory();
-}
-
-const NODE_FILE = 'node.json';
+/** Of a data directory, or of the directory of one group. */
+const DATA_NAMES = ['node.json', 'groups', 'log', 'snapshots'];

@@ -160,24 +160,34 @@ describe('io/disk: inspecting and repairing a log', () => {
     expect(await fingerprint(dir)).to.equal(before);
   });
 
-  it('discarding moves the whole group and the record of the membership aside, and no other group', async () => {
+  it('discarding moves all groups and the record of the memberships aside, also for one damaged group', async () => {
     const dir = await dataDir();
     await addGroup(dir, { group: 4, entries: 3 });
     await addSnapshot(dir, 20);
     await writeFile(join(dir, 'node.json'), '{}');
-    await flip(segmentOf(dir, 1), 10_000);
+    await flip(segmentOf(dir, 1, 4), 70);
     const { groups } = await repairLog(dir, { discardDamaged: true });
     const movedTo = join(dir, 'discarded-1');
     expect(groups.map(({ group, action }) => [group, action])).to.deep.equal([
       [0, 'discarded'],
-      [4, 'none'],
+      [4, 'discarded'],
     ]);
-    expect(groups[0]?.movedTo).to.equal(movedTo);
-    expect((await readdir(dir)).sort()).to.deep.equal(['discarded-1', 'groups']);
-    expect(await readdir(join(dir, 'groups'))).to.deep.equal(['4']);
+    for (const group of groups) expect(group.movedTo).to.equal(movedTo);
+    expect(await readdir(dir)).to.deep.equal(['discarded-1']);
     expect((await readdir(movedTo)).sort()).to.deep.equal(['groups', 'node.json']);
-    expect((await readdir(join(movedTo, 'groups', '0'))).sort()).to.deep.equal(['log', 'snapshots']);
-    expect((await inspectLog(dir)).groups.map(({ group }) => group)).to.deep.equal([4]);
+    expect((await inspectLog(movedTo)).groups.map(({ group }) => group)).to.deep.equal([0, 4]);
+    expect((await inspectLog(movedTo)).groups[0]?.problems).to.deep.equal([]);
+  });
+
+  it('discarding a copy of one group moves its log and its snapshots', async () => {
+    const dir = await dataDir();
+    const copy = await mkdtemp(join(tmpdir(), 'flotilla-wal-'));
+    made.push(copy);
+    await cp(join(dir, 'groups', '0'), copy, { recursive: true });
+    await flip(join(copy, 'log', '0000000000000001.wal'), 10_000);
+    expect((await repairLog(copy, { discardDamaged: true })).groups[0]).to.include({ action: 'discarded' });
+    expect(await readdir(copy)).to.deep.equal(['discarded-1']);
+    expect(await readdir(join(copy, 'discarded-1'))).to.deep.equal(['log']);
   });
 
   it('a directory in use is inspected with its user named, and not repaired', async () => {
