@@ -1,6 +1,6 @@
 import { RpcError } from '../base/index.js';
 import type { MetadataStore } from '../drivers/metadata/index.js';
-import { type KeyValue, RESERVED_PREFIX } from '../kv/index.js';
+import { ClusterTime, type KeyValue, RESERVED_PREFIX } from '../kv/index.js';
 import type { Clock, Logger, Random, Timer } from '../ports/index.js';
 import { WatchedRecords } from './watched-records.js';
 
@@ -32,6 +32,8 @@ export class TicketKeys {
   private readonly deps: TicketKeysDependencies;
   private readonly watched: WatchedRecords<StoredKey>;
   private readonly stopListening: () => void;
+  /** While this director leads. */
+  private time: ClusterTime | undefined;
   private timer: Timer | undefined;
   private isMaking = false;
   private isClosed = false;
@@ -40,9 +42,9 @@ export class TicketKeys {
     this.deps = deps;
     const { group } = deps.metadata;
     this.watched = new WatchedRecords(deps.metadata, TICKET_KEYS_PREFIX, decodeKey, () => this.changed());
-    this.stopListening = group.onLeadership(() => this.plan());
+    this.stopListening = group.onLeadership(() => this.follow());
     if (this.current !== undefined) deps.onKey(this.current);
-    this.plan();
+    this.follow();
   }
 
   /** `undefined` until a leader has made the first. */
@@ -61,6 +63,13 @@ export class TicketKeys {
     return this.watched.records.get(CURRENT);
   }
 
+  private follow(): void {
+    const { metadata, clock } = this.deps;
+    if (!metadata.group.leadership.isLeading) this.time = undefined;
+    else this.time ??= new ClusterTime(metadata.machine.clockMs, clock.nowMs());
+    this.plan();
+  }
+
   private changed(): void {
     if (this.current !== undefined) this.deps.onKey(this.current);
     this.plan();
@@ -68,23 +77,23 @@ export class TicketKeys {
 
   /** The leader makes the next key when it is time; by cluster time, which goes on when leaders change. */
   private plan(): void {
-    const { metadata, clock, rotationMs } = this.deps;
+    const { clock, rotationMs } = this.deps;
     this.timer?.cancel();
     this.timer = undefined;
-    if (this.isClosed || !metadata.group.leadership.isLeading) return;
-    const { stored } = this;
-    if (stored !== undefined && rotationMs === 0) return;
-    const ageMs = stored === undefined ? rotationMs : metadata.machine.clockMs - stored.madeAtMs;
-    this.timer = clock.setTimer(Math.max(0, rotationMs - ageMs), () => void this.make(), { unref: true });
+    const { stored, time } = this;
+    if (this.isClosed || time === undefined || (stored !== undefined && rotationMs === 0)) return;
+    // Cluster time moves with the commands that carry it: a new leader's may be behind the key.
+    const ageMs = stored === undefined ? rotationMs : Math.max(0, time.at(clock.nowMs()) - stored.madeAtMs);
+    this.timer = clock.setTimer(Math.max(0, rotationMs - ageMs), () => void this.make(time), { unref: true });
   }
 
-  private async make(): Promise<void> {
+  private async make(time: ClusterTime): Promise<void> {
     if (this.isMaking) return;
     this.isMaking = true;
     const { metadata, clock, random, logger } = this.deps;
     const id = Buffer.from(random.bytes(8)).toString('hex');
     const key = Buffer.from(random.bytes(TICKET_KEY_BYTES)).toString('base64');
-    const value = Buffer.from(JSON.stringify({ id, key, madeAtMs: metadata.machine.clockMs }));
+    const value = Buffer.from(JSON.stringify({ id, key, madeAtMs: time.at(clock.nowMs()) }));
     const name = TICKET_KEYS_PREFIX + CURRENT;
     // Not if another leader has made one meanwhile.
     const revision = this.stored?.revision ?? 0;

@@ -66,6 +66,34 @@ function start(count = 1) {
   return { clock, cluster, directors, first, second, run, reasonOf };
 }
 
+/** A store of the same director in which something happens just before each of its transactions. */
+function interrupted(clock: SimulatedClock, { member }: Director, interrupt: () => Promise<unknown>): KvRegistryStore {
+  const { store: metadata } = member;
+  return new KvRegistryStore({
+    metadata: {
+      machine: metadata.machine,
+      group: metadata.group,
+      range: (op, options) => metadata.range(op, options),
+      watch: (options, wake) => metadata.watch(options, wake),
+      execute: async (command, options) => {
+        if (command.type === 'txn') await interrupt();
+        return await metadata.execute(command, options);
+      },
+    },
+    clusterId: 'c',
+    clock,
+  });
+}
+
+function once(happen: () => Promise<unknown>): () => Promise<unknown> {
+  let happened = false;
+  return async () => {
+    if (happened) return;
+    happened = true;
+    await happen();
+  };
+}
+
 describe('the registry in the metadata', () => {
   it('removes a worker when its lease ends, and not before', async () => {
     const { clock, first, run, reasonOf } = start();
@@ -275,6 +303,50 @@ describe('the registry in the metadata', () => {
     const renewal = first.store.renew(key('w1'));
     first.store.close();
     expect(await reasonOf(renewal)).to.equal('CLOSED');
+  });
+
+  it('does not touch the successor of the instance that leaves or drains', async () => {
+    const { clock, first, run, reasonOf } = start();
+    for (const leave of ['deregister', 'drain'] as const) {
+      await run(first.store.register(registration('w1', 1, 'old'), LEASE, true));
+      const succeed = once(() => first.store.register(registration('w1', 1, 'new'), LEASE, true));
+      const store = interrupted(clock, first, succeed);
+      const old = key('w1', 'old');
+      if (leave === 'deregister') await run(store.deregister(old));
+      else expect(await reasonOf(store.setState(old, 'draining'))).to.equal('LEASE_UNKNOWN');
+      const left = first.store.snapshot().workers.map(({ instance, state }) => `${instance} ${state}`);
+      expect(left, leave).to.deep.equal(['new active']);
+    }
+  });
+
+  it('does not remove a worker that leaves an address while another one registers there', async () => {
+    const { clock, first, run } = start();
+    await run(first.store.register(registration('w1', 1), LEASE, true));
+    const move = once(() => first.store.register(registration('w1', 2), LEASE, true));
+    await run(interrupted(clock, first, move).register(registration('w2', 1), LEASE, true));
+    expect(first.ids).to.deep.equal(['w1', 'w2']);
+  });
+
+  it('registers with another lease when the first one ended before it was used', async () => {
+    const { clock, first, run } = start();
+    const wait = once(() => clock.advance(2_000));
+    const registered = interrupted(clock, first, wait).register(registration('w1', 1), LEASE, true);
+    await clock.advance(0);
+    await run(registered);
+    expect(first.ids).to.deep.equal(['w1']);
+  });
+
+  it('gives up a record that changes again and again', async () => {
+    const { clock, first, run, reasonOf } = start();
+    await run(first.store.register(registration('w1', 1), LEASE, true));
+    let port = 1;
+    const move = () => {
+      port += 1;
+      return first.store.register(registration('w1', port), LEASE, true);
+    };
+    const store = interrupted(clock, first, move);
+    expect(await reasonOf(store.setState(key('w1'), 'draining'))).to.equal('PROPOSAL_LOST');
+    expect(port).to.equal(6);
   });
 
   it('brings a watcher from any revision at any director to the state of all, whatever happens at once', async () => {
