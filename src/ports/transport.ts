@@ -24,8 +24,40 @@ export interface Endpoint {
   setTicketKey(key: Uint8Array): void;
   /** Live connections, accepted and made. */
   connections(): Iterable<Connection>;
+  /**
+   * Shares the port with a protocol of datagrams: those whose first byte is below 0x40, which QUIC never sends (RFC 9000,
+   * section 17: the fixed bit; RFC 9443). From now on they go to `receive`; before this call, and those longer than
+   * `bytesMax`, they are dropped and counted. A second call replaces the receiver.
+   */
+  datagrams(receive: DatagramReceiver, options: DatagramOptions): DatagramChannel;
   /** Closes every connection with `reason` and then the socket. Idempotent. */
   close(reason?: string): Promise<void>;
+}
+
+export interface DatagramOptions {
+  /** Longest datagram taken and sent, 1 to 65,507. Larger lets a stranger make the receiver look at more bytes. */
+  readonly bytesMax: number;
+}
+
+/**
+ * Gets a datagram that anyone may have sent, from where it seems to come (IPv4 in its own spelling, also on a socket of
+ * both families). `bytes` is the receiver's to keep. What it throws is logged and costs the datagram.
+ */
+export type DatagramReceiver = (bytes: Uint8Array, from: SocketAddress) => void;
+
+/** Datagrams of another protocol on the port of an {@link Endpoint}. */
+export interface DatagramChannel {
+  /**
+   * Sends at once, or not at all (counted as `foreignDropped`): longer than `bytesMax`, first byte of 0x40 or more, an
+   * address that cannot be reached, a host name that does not resolve, too much waiting for the kernel, an endpoint that
+   * is closed. Never throws. `bytes` must not be changed afterwards.
+   */
+  send(bytes: Uint8Array, to: SocketAddress): void;
+}
+
+/** Whether a datagram that starts with this byte is one of QUIC's. */
+export function isQuicByte(firstByte: number): boolean {
+  return firstByte >= 0x40;
 }
 
 export interface ConnectTarget {
@@ -149,6 +181,11 @@ export interface EndpointCounters {
   droppedUnknownConnection: number;
   droppedAddressMismatch: number;
   droppedOverLimit: number;
+  /** Datagrams of the protocol that shares the port (see `Endpoint.datagrams`). */
+  foreignReceived: number;
+  foreignSent: number;
+  /** ... dropped in either direction. */
+  foreignDropped: number;
   retriesSent: number;
   versionNegotiationsSent: number;
   connectionsAccepted: number;
@@ -173,6 +210,9 @@ export function newEndpointCounters(): EndpointCounters {
     droppedUnknownConnection: 0,
     droppedAddressMismatch: 0,
     droppedOverLimit: 0,
+    foreignReceived: 0,
+    foreignSent: 0,
+    foreignDropped: 0,
     retriesSent: 0,
     versionNegotiationsSent: 0,
     connectionsAccepted: 0,

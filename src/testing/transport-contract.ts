@@ -1,4 +1,5 @@
 import { connectionFacts } from './contract-connections.js';
+import { datagramFacts } from './contract-datagrams.js';
 import { flowFacts } from './contract-flow.js';
 import { ContractHarness, type MakePair } from './contract-harness.js';
 import { sessionFacts } from './contract-sessions.js';
@@ -31,5 +32,6 @@ export function transportContract(name: string, makePair: MakePair): void {
     describe('streams', () => streamFacts(current));
     describe('flow control and classes', () => flowFacts(current));
     describe('sessions', () => sessionFacts(current));
+    describe('datagrams of another protocol', () => datagramFacts(current));
   });
 }

@@ -4,8 +4,12 @@ import {
   type Connection,
   type ConnectionHandler,
   type ConnectTarget,
+  type DatagramChannel,
+  type DatagramOptions,
+  type DatagramReceiver,
   type Endpoint,
   type EndpointCounters,
+  isQuicByte,
   newEndpointCounters,
   type SessionStore,
 } from '../../ports/index.js';
@@ -31,6 +35,8 @@ export interface EndpointHost {
   readonly options: ResolvedNetworkOptions;
   readonly defer: (run: () => void) => void;
   send(from: SocketAddress, to: SocketAddress, deliver: () => void): void;
+  /** Carries a datagram of another protocol to whoever is at its target by then; it may be lost. */
+  datagram(from: SocketAddress, to: SocketAddress, bytes: Uint8Array): void;
   /** Carries a client's first flight to whoever is at its target by then. */
   hello(client: MemoryConnection, hello: ClientHello): void;
   /** The endpoint has gone. */
@@ -45,6 +51,7 @@ export class MemoryEndpoint implements Endpoint, ConnectionHost {
   private readonly network: EndpointHost;
   private readonly sessions: SessionStore;
   private ticketKey: string;
+  private foreign: { readonly receive: DatagramReceiver; readonly bytesMax: number } | undefined;
   private acceptHandler: ((connection: Connection) => ConnectionHandler) | undefined;
   private readonly live = new Set<MemoryConnection>();
   private closed = false;
@@ -96,6 +103,11 @@ export class MemoryEndpoint implements Endpoint, ConnectionHost {
     return this.live;
   }
 
+  datagrams(receive: DatagramReceiver, { bytesMax }: DatagramOptions): DatagramChannel {
+    this.foreign = { receive, bytesMax };
+    return { send: (bytes, to) => this.sendForeign(bytes, to, bytesMax) };
+  }
+
   async close(reason = 'the node is shutting down'): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -112,6 +124,17 @@ export class MemoryEndpoint implements Endpoint, ConnectionHost {
     this.closed = true;
     for (const connection of [...this.live]) connection.vanish();
     this.network.remove(this);
+  }
+
+  /** A datagram of another protocol has arrived. */
+  receiveForeign(bytes: Uint8Array, from: SocketAddress): void {
+    this.counters.datagramsReceived += 1;
+    if (this.foreign === undefined || bytes.length > this.foreign.bytesMax) {
+      this.counters.foreignDropped += 1;
+      return;
+    }
+    this.counters.foreignReceived += 1;
+    this.foreign.receive(bytes, from);
   }
 
   /** A client's hello has arrived. */
@@ -145,6 +168,17 @@ export class MemoryEndpoint implements Endpoint, ConnectionHost {
 
   ended(connection: MemoryConnection): void {
     this.live.delete(connection);
+  }
+
+  private sendForeign(bytes: Uint8Array, to: SocketAddress, bytesMax: number): void {
+    const isFit = bytes.length > 0 && bytes.length <= bytesMax && !isQuicByte(bytes[0] as number);
+    if (!isFit || this.closed) {
+      this.counters.foreignDropped += 1;
+      return;
+    }
+    this.counters.foreignSent += 1;
+    this.counters.datagramsSent += 1;
+    this.network.datagram(this.address, to, bytes);
   }
 
   /** Connections whose other end is at `remote`. */

@@ -73,6 +73,17 @@ export class MemoryNetwork implements EndpointHost {
     this.path(from, to).send(deliver);
   }
 
+  /** Carries a datagram of another protocol; a cut or `datagramLossRate` loses it. */
+  datagram(from: SocketAddress, to: SocketAddress, bytes: Uint8Array): void {
+    const { latencyMs, datagramLossRate, random } = this.options;
+    if (datagramLossRate > 0 && random.float() < datagramLossRate) return;
+    const deliver = (): void => {
+      if (!this.cuts.has(pathName(from, to))) this.endpoints.get(addressKey(to))?.receiveForeign(bytes, from);
+    };
+    if (latencyMs > 0) this.clock.setTimer(latencyMs, deliver);
+    else this.defer(deliver);
+  }
+
   /** Carries a client's first flight to whoever is at its target by then. */
   hello(client: MemoryConnection, hello: ClientHello): void {
     const { local, remote } = client;

@@ -21,6 +21,8 @@ export interface MemoryNetworkOptions {
   readonly idleTimeoutMs?: number;
   /** Time a handshake may take. Default 5,000. */
   readonly handshakeTimeoutMs?: number;
+  /** Share of the datagrams of another protocol (`Endpoint.datagrams`) that is lost. Default 0. */
+  readonly datagramLossRate?: number;
   /** Offer 0-RTT data on resumed connections. Default true. */
   readonly earlyData?: boolean;
 }
@@ -40,5 +42,6 @@ const NETWORK_DEFAULTS = {
   streamsMax: 1_024,
   idleTimeoutMs: 30_000,
   handshakeTimeoutMs: 5_000,
+  datagramLossRate: 0,
   earlyData: true,
 };

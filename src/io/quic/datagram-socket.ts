@@ -75,6 +75,16 @@ export class DatagramSocket {
     return false;
   }
 
+  /** Sends bytes of their own buffer, which must stay as they are; `failed` is called when the system cannot. */
+  sendBytes(bytes: Uint8Array, host: string, port: number, failed: (error: Error | null) => void): void {
+    this.socket.send(bytes, 0, bytes.length, port, host, failed);
+  }
+
+  /** Bytes that wait for the kernel. */
+  get queuedBytes(): number {
+    return this.socket.getSendQueueSize();
+  }
+
   isBlocked(): boolean {
     return this.socket.getSendQueueSize() > 0;
   }

@@ -4,8 +4,12 @@ import {
   type Connection,
   type ConnectionHandler,
   type ConnectTarget,
+  type DatagramChannel,
+  type DatagramOptions,
+  type DatagramReceiver,
   type Endpoint,
   type EndpointCounters,
+  isQuicByte,
   type Logger,
   newEndpointCounters,
   type Random,
@@ -16,6 +20,7 @@ import { Acceptor, type Admission } from './acceptor.js';
 import { QuicConnection } from './connection.js';
 import type { ConnectionHost } from './connection-host.js';
 import type { DatagramSocket, SocketBuffers } from './datagram-socket.js';
+import { ForeignDatagrams } from './foreign-datagrams.js';
 import { parseLongHeader } from './long-header.js';
 import type { Quiche } from './native.js';
 import type { ResolvedTransportOptions } from './options.js';
@@ -54,6 +59,7 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
   private readonly random: Random;
   private readonly tls: TlsKeeper;
   private readonly acceptor: Acceptor;
+  private readonly foreign: ForeignDatagrams;
   private readonly turns: TurnQueue;
   private readonly timers = new Set<Timer>();
   /** By connection id (20 bytes as latin1). An accepted connection has two: ours, and the one its client made up. */
@@ -77,6 +83,7 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
     this.burstBytes = Math.min(Math.max(this.socket.buffers.receiveBytes >>> 2, BURST_BYTES_MIN), BURST_BYTES_MAX);
     this.turns = new TurnQueue(this.clock, this.runTurn, () => this.socket.isBlocked());
     this.acceptor = new Acceptor(this.quiche, this.socket, this.options, this.counters, this.random, this.clock);
+    this.foreign = new ForeignDatagrams(this.socket, this.counters, this.logger);
     this.socket.onDatagram(this.onDatagram, (error) => this.logger.warn({ error: error.message }, 'UDP socket error'));
     this.startTimers();
   }
@@ -120,6 +127,10 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
     for (const connection of this.live) if (connection.isListed) yield connection;
   }
 
+  datagrams(receive: DatagramReceiver, options: DatagramOptions): DatagramChannel {
+    return this.foreign.open(receive, options);
+  }
+
   /**
    * Reads the certificate files again and uses them for new connections; live connections whose certificate is now
    * denied are closed. Files that cannot be used are logged and the old ones stay. Returns whether anything changed.
@@ -161,6 +172,10 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
     const { counters } = this;
     counters.datagramsReceived += 1;
     counters.bytesReceived += datagram.length;
+    if (datagram.length > 0 && !isQuicByte(datagram[0] as number)) {
+      this.foreign.receive(datagram, host, port);
+      return;
+    }
     let connection: QuicConnection | undefined;
     try {
       connection = this.find(datagram, host, port);
@@ -303,6 +318,7 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
   }
 
   private async shutDown(reason: string): Promise<void> {
+    this.foreign.close();
     for (const timer of this.timers) timer.cancel();
     for (const connection of [...this.live]) connection.close(CLOSE_CODES.GOING_AWAY, reason);
     this.turns.runTurn();
