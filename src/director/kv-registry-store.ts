@@ -1,18 +1,20 @@
 import { type NodeId, RpcError } from '../base/index.js';
 import type { MetadataStore } from '../drivers/metadata/index.js';
 import { type Comparison, type PutOp, singleKey, type TxnOp, type TxnReply } from '../kv/index.js';
-import type {
-  Clock,
-  Lease,
-  RegistryChange,
-  RegistrySnapshot,
-  RegistryStore,
-  RegistryWatch,
-  RemovalCause,
-  WorkerKey,
-  WorkerRecord,
-  WorkerRegistration,
-  WorkerState,
+import {
+  type Clock,
+  type Lease,
+  type Logger,
+  type RegistryChange,
+  type RegistrySnapshot,
+  type RegistryStore,
+  type RegistryWatch,
+  type RemovalCause,
+  silentLogger,
+  type WorkerKey,
+  type WorkerRecord,
+  type WorkerRegistration,
+  type WorkerState,
 } from '../ports/index.js';
 import { RegistryMirror } from './registry-mirror.js';
 import { CAUSE_KEY, encodeWorker, type LeasedWorker, workerKeyOf } from './registry-record.js';
@@ -23,6 +25,8 @@ export interface KvRegistryStoreDependencies {
   /** The cluster's id: positions in one director's history hold at all others. */
   readonly clusterId: string;
   readonly clock: Clock;
+  /** The leader says who did not renew. Default: nobody does. */
+  readonly logger?: Logger | undefined;
 }
 
 /**
@@ -39,11 +43,15 @@ export class KvRegistryStore implements RegistryStore {
   private readonly mirror: RegistryMirror;
   private readonly renewals: RenewalGate;
 
-  constructor({ metadata, clusterId, clock }: KvRegistryStoreDependencies) {
+  constructor({ metadata, clusterId, clock, logger = silentLogger }: KvRegistryStoreDependencies) {
     this.epoch = clusterId;
     this.metadata = metadata;
     this.mirror = new RegistryMirror(metadata);
     this.renewals = new RenewalGate(metadata, clock);
+    this.mirror.onChange((change) => {
+      if (change.type !== 'removed' || change.cause !== 'expired' || !metadata.group.leadership.isLeading) return;
+      logger.warn({ worker: change.id }, 'worker dropped: it did not renew its lease');
+    });
   }
 
   get revision(): number {

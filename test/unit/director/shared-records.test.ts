@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { nodeId, Prng } from '../../../src/base/index.js';
-import { ClusterRecords } from '../../../src/director/cluster-records.js';
+import { DirectorDirectory } from '../../../src/director/director-directory.js';
+import { LeaderContact } from '../../../src/director/leader-contact.js';
+import { TicketKeys } from '../../../src/director/ticket-keys.js';
 import { silentLogger } from '../../../src/ports/index.js';
 import { SimulatedClock } from '../../../src/testing/index.js';
 import { FakeCluster, type FakeMember } from '../../support/fake-metadata.js';
@@ -10,28 +12,29 @@ const HOUR_MS = 3_600_000;
 
 class Director {
   readonly member: FakeMember;
-  readonly records: ClusterRecords;
+  readonly ticketKeys: TicketKeys;
+  readonly directors: DirectorDirectory;
+  readonly contact: LeaderContact;
   readonly keys: string[] = [];
   readonly id;
 
-  constructor(cluster: FakeCluster, id: string, ticketRotationMs = HOUR_MS) {
+  constructor(cluster: FakeCluster, id: string, rotationMs = HOUR_MS) {
     this.id = nodeId(id);
     this.member = cluster.join(id);
-    this.records = new ClusterRecords({
-      metadata: this.member.store,
-      clusterId: 'c',
-      clock: cluster.clock,
-      random: new Prng(id),
-      logger: silentLogger,
-      ticketRotationMs,
-      onTicketKey: (key) => this.keys.push(Buffer.from(key).toString('hex')),
-      contactGraceMs: 2_000,
+    const { clock } = cluster;
+    const common = { metadata: this.member.store, clock, random: new Prng(id), logger: silentLogger };
+    this.ticketKeys = new TicketKeys({
+      ...common,
+      rotationMs,
+      onKey: ({ key }) => this.keys.push(Buffer.from(key).toString('hex')),
     });
+    this.directors = new DirectorDirectory(common);
+    this.contact = new LeaderContact({ group: this.member, clock, graceMs: 2_000 });
   }
 
   publish(port = 7_401): Promise<void> {
     const address = { host: '127.0.0.1', port };
-    return this.records.directors.publish({ id: this.id, address, bulkPort: port + 1, version: '1' });
+    return this.directors.publish({ id: this.id, address, bulkPort: port + 1, version: '1' });
   }
 }
 
@@ -46,14 +49,14 @@ function start(ticketRotationMs?: number) {
 describe('session ticket keys in the metadata', () => {
   it('are made by the leader and taken over by all', async () => {
     const { clock, cluster, first, second } = start();
-    expect(second.records.ticketKeys.current).to.equal(undefined);
+    expect(second.ticketKeys.current).to.equal(undefined);
     await clock.advance(10);
     expect(first.keys).to.have.lengthOf(1);
     expect(first.keys[0]).to.have.lengthOf(96);
     expect(second.keys).to.deep.equal(first.keys);
     const late = new Director(cluster, 'd3');
     expect(late.keys, 'it is there when the director comes').to.deep.equal(first.keys);
-    expect(late.records.ticketKeys.current).to.deep.equal(first.records.ticketKeys.current);
+    expect(late.ticketKeys.current).to.deep.equal(first.ticketKeys.current);
   });
 
   it('change at the interval, also when leaders change', async () => {
@@ -104,7 +107,7 @@ describe('session ticket keys in the metadata', () => {
   it('are not made any more once the director is closed', async () => {
     const { clock, first, second } = start(1_000);
     await clock.advance(10);
-    first.records.close();
+    first.ticketKeys.close();
     await clock.advance(5_000);
     expect(second.keys).to.have.lengthOf(1);
   });
@@ -114,21 +117,21 @@ describe('the directors in the metadata', () => {
   it('are known to all once they have said where they are', async () => {
     const { clock, first, second } = start();
     let changes = 0;
-    second.records.directors.onChange(() => {
+    second.directors.onChange(() => {
       changes += 1;
     });
     await settle(clock, Promise.all([first.publish(7_401), second.publish(7_402)]));
-    for (const { records } of [first, second]) {
-      expect(records.directors.addresses).to.deep.equal(['127.0.0.1:7401', '127.0.0.1:7402']);
-      expect(records.directors.addressOf(first.id)).to.deep.equal({ host: '127.0.0.1', port: 7_401 });
+    for (const { directors } of [first, second]) {
+      expect(directors.addresses).to.deep.equal(['127.0.0.1:7401', '127.0.0.1:7402']);
+      expect(directors.addressOf(first.id)).to.deep.equal({ host: '127.0.0.1', port: 7_401 });
     }
     expect(changes).to.equal(2);
     await settle(clock, first.publish(7_401));
     expect(changes, 'what is known already is not written again').to.equal(2);
     await settle(clock, first.publish(7_501));
-    expect(second.records.directors.addresses).to.deep.equal(['127.0.0.1:7501', '127.0.0.1:7402']);
-    await settle(clock, second.records.directors.remove(first.id));
-    expect(first.records.directors.list()).to.deep.equal([
+    expect(second.directors.addresses).to.deep.equal(['127.0.0.1:7501', '127.0.0.1:7402']);
+    await settle(clock, second.directors.remove(first.id));
+    expect(first.directors.list()).to.deep.equal([
       { id: 'd2', address: { host: '127.0.0.1', port: 7_402 }, bulkPort: 7_403, version: '1' },
     ]);
   });
@@ -139,11 +142,11 @@ describe('the directors in the metadata', () => {
     const published = first.publish();
     const given = second.publish();
     await clock.advance(60_000);
-    expect(first.records.directors.addresses).to.deep.equal([]);
-    second.records.close();
+    expect(first.directors.addresses).to.deep.equal([]);
+    second.directors.close();
     cluster.lead(first.member);
     await settle(clock, Promise.all([published, given]));
-    expect(first.records.directors.list().map(({ id }) => id)).to.include('d1');
+    expect(first.directors.list().map(({ id }) => id)).to.include('d1');
   });
 
   it('are left out where a record cannot be read', async () => {
@@ -157,7 +160,7 @@ describe('the directors in the metadata', () => {
         returnPrevious: false,
       } as const;
       await settle(clock, first.member.store.execute(put));
-      expect(first.records.directors.addresses).to.deep.equal([]);
+      expect(first.directors.addresses).to.deep.equal([]);
     }
   });
 
@@ -168,7 +171,7 @@ describe('the directors in the metadata', () => {
     await clock.advance(10);
     await settle(clock, first.member.store.execute({ type: 'compact', revision: first.member.machine.revision }));
     await settle(clock, second.member.machine.restore(first.member.machine.snapshot()));
-    expect(second.records.directors.addresses).to.deep.equal(['127.0.0.1:7401']);
+    expect(second.directors.addresses).to.deep.equal(['127.0.0.1:7401']);
     expect(second.keys).to.deep.equal(first.keys);
   });
 });
@@ -177,21 +180,21 @@ describe('contact with the leader', () => {
   it('is lost when no leader is known for longer than the grace, and back with the next', async () => {
     const { clock, cluster, first, second } = start();
     const lost: number[] = [];
-    second.records.contact.onLost(() => lost.push(clock.nowMs()));
+    second.contact.onLost(() => lost.push(clock.nowMs()));
     await clock.advance(1_000);
     cluster.lead(undefined);
     await clock.advance(1_900);
     cluster.lead(first.member);
     await clock.advance(10_000);
-    expect(second.records.contact.lost).to.equal(false);
+    expect(second.contact.lost).to.equal(false);
     second.member.cutOff(true);
     await clock.advance(1_999);
-    expect(second.records.contact.lost).to.equal(false);
+    expect(second.contact.lost).to.equal(false);
     await clock.advance(1);
-    expect(second.records.contact.lost).to.equal(true);
-    expect(first.records.contact.lost).to.equal(false);
+    expect(second.contact.lost).to.equal(true);
+    expect(first.contact.lost).to.equal(false);
     expect(lost).to.deep.equal([14_900]);
     second.member.cutOff(false);
-    expect(second.records.contact.lost).to.equal(false);
+    expect(second.contact.lost).to.equal(false);
   });
 });
