@@ -54,6 +54,38 @@ export {
 } from './client/index.js';
 export type { WorkerMethod, WorkerRecord, WorkerState } from './ports/index.js';
 
+// The cluster's metadata: `client.metadata`, `director.metadata`.
+export {
+  type CampaignOptions,
+  type DeleteOptions,
+  type DeleteResult,
+  type KeySelector,
+  type LockOptions,
+  Metadata,
+  type MetadataCallOptions,
+  MetadataElection,
+  MetadataEntry,
+  type MetadataEvent,
+  type MetadataEventBatch,
+  MetadataLeadership,
+  MetadataLease,
+  MetadataLock,
+  type MetadataValue,
+  MetadataWatch,
+  type PutOptions,
+  type PutResult,
+  type RangeKeysOptions,
+  type RangeResult,
+  type ReadOptions,
+  type Transaction,
+  type TransactionResult,
+  type TxnCondition,
+  type TxnOperation,
+  type TxnOperationResult,
+  type WatchKeysOptions,
+  type WriteOptions,
+} from './client/index.js';
+
 // Calls: options, interceptors, errors.
 export type {
   Caller,

@@ -5,6 +5,7 @@ import { createStrategy, type Strategy } from './balance/index.js';
 import type { CallEnvironment } from './call-environment.js';
 import type { ClusterCallerDependencies } from './cluster-caller.js';
 import { LinkSet } from './link-set.js';
+import { ClusterPort, Metadata } from './metadata/index.js';
 import type { ChannelTarget, NodeChannel } from './node-channel.js';
 import type { NodeRuntime } from './node-runtime.js';
 import { OutlierDetector } from './outlier.js';
@@ -71,7 +72,12 @@ export function assembleClient(
     closed: false,
   };
   const registry = new WorkerRegistry({ table, watcher, router, dispose: async () => undefined });
-  return { table, env, registry, watcher, interceptors: options.interceptors, dispose: options.dispose };
+  const openMetadata = (): Metadata => {
+    const port = new ClusterPort({ ...runtime, directors: watcher.directors.list(), open });
+    return new Metadata({ ...runtime, port });
+  };
+  const { interceptors, dispose } = options;
+  return { table, env, registry, watcher, openMetadata, interceptors, dispose };
 }
 
 /** Puts a `WorkerRegistry` that is used alone together. */

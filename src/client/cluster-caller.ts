@@ -19,6 +19,7 @@ import type { CallEnvironment } from './call-environment.js';
 import type { ClientStats, WorkerStats } from './client-stats.js';
 import { ClusterCall } from './cluster-call.js';
 import { clusterBidiStream, clusterClientStream, clusterServerStream } from './cluster-stream.js';
+import type { Metadata } from './metadata/index.js';
 import { pause } from './pause.js';
 import { type ClusterMember, ClusterService, type ClusterStatus } from './protocol/index.js';
 import type { RegistryWatcher } from './registry-watcher.js';
@@ -30,6 +31,8 @@ export interface ClusterCallerDependencies {
   readonly registry: WorkerRegistry;
   readonly watcher: RegistryWatcher;
   readonly interceptors: readonly ClientInterceptor<ClusterCallOptions>[];
+  /** Makes the metadata client when it is first asked for. */
+  readonly openMetadata: () => Metadata;
   /** Closes the sockets. */
   readonly dispose: () => Promise<void>;
 }
@@ -48,6 +51,8 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
   readonly admin: ClusterAdmin;
   private readonly env: CallEnvironment;
   private readonly watcher: RegistryWatcher;
+  private readonly openMetadata: () => Metadata;
+  private openedMetadata: Metadata | undefined;
   private readonly dispose: () => Promise<void>;
   private readonly invoke: ClientInvoke<ClusterCallOptions> | undefined;
   private readonly services = new WeakMap<Service, unknown>();
@@ -56,11 +61,21 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
     this.env = deps.env;
     this.registry = deps.registry;
     this.watcher = deps.watcher;
+    this.openMetadata = deps.openMetadata;
     this.dispose = deps.dispose;
     this.admin = new ClusterAdmin(() => this.watcher.director);
     if (deps.interceptors.length > 0) {
       this.invoke = chainClient<ClusterCallOptions>(deps.interceptors, (request) => this.carry(request));
     }
+  }
+
+  /**
+   * The cluster's metadata store: keys and values, watches, leases, locks, elections. Connects to directors when it is
+   * first used; closed with the client.
+   */
+  get metadata(): Metadata {
+    this.openedMetadata ??= this.openMetadata();
+    return this.openedMetadata;
   }
 
   /** The typed client of a service: `client.service(Text).count({ text }, { timeoutMs: 500, filter: 'zone=a' })`. */
@@ -174,7 +189,7 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
   async close(): Promise<void> {
     this.env.closed = true;
     this.env.waiting.close();
-    await Promise.all([this.registry.close(), this.env.links.close()]);
+    await Promise.all([this.registry.close(), this.env.links.close(), this.openedMetadata?.close()]);
     await this.dispose();
   }
 

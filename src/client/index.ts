@@ -23,6 +23,38 @@ export {
 export { type Deferred, deferred } from './deferred.js';
 export { DirectorList } from './director-list.js';
 export { type Filter, parseFilter, type Tags } from './filter.js';
+export {
+  type CampaignOptions,
+  ClusterPort,
+  type DeleteOptions,
+  type DeleteResult,
+  type KeySelector,
+  type LockOptions,
+  Metadata,
+  type MetadataCallOptions,
+  type MetadataDependencies,
+  MetadataElection,
+  MetadataEntry,
+  type MetadataEvent,
+  type MetadataEventBatch,
+  MetadataLeadership,
+  MetadataLease,
+  MetadataLock,
+  type MetadataValue,
+  MetadataWatch,
+  type PutOptions,
+  type PutResult,
+  type RangeKeysOptions,
+  type RangeResult,
+  type ReadOptions,
+  type Transaction,
+  type TransactionResult,
+  type TxnCondition,
+  type TxnOperation,
+  type TxnOperationResult,
+  type WatchKeysOptions,
+  type WriteOptions,
+} from './metadata/index.js';
 export type { ChannelTarget, NodeChannel, NodeChannelState, OpenChannel, Settle } from './node-channel.js';
 export { channelOpener, closeSockets, type NodeRuntime } from './node-runtime.js';
 export { type OwnOptions, optionGroups } from './option-groups.js';

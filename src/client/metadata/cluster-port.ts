@@ -1,0 +1,226 @@
+import { RpcError, type SocketAddress } from '../../base/index.js';
+import {
+  CONSISTENCIES,
+  LEADER_HEADER,
+  type LeaderReply,
+  type MetadataPort,
+  MetadataService,
+  type MetadataWatchRequest,
+} from '../../drivers/metadata/index.js';
+import { decodeWatchMessage, type WatchMessage } from '../../kv/index.js';
+import type { Clock, CommandSettle, Consistency, Logger, Random, Timer } from '../../ports/index.js';
+import type { CallOptions, Headers, MethodRef } from '../../rpc/index.js';
+import type { OpenChannel } from '../node-channel.js';
+import { Attempt, type AttemptOwner } from './attempt.js';
+import { type DirectorLink, DirectorLinks } from './director-links.js';
+import { WatchSilence } from './watch-silence.js';
+
+export interface ClusterPortDependencies {
+  /** Directors to begin with; they tell of the others. */
+  readonly directors: readonly SocketAddress[];
+  readonly open: OpenChannel;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * The way to the store over the network. It follows the leader: by the hints in the replies of directors that do not
+ * lead, and, when a call has no answer for a while, by asking the other directors who leads now; if that is another one
+ * than before, what waits for the old one is given up, so that it can be repeated at the new one without waiting for the
+ * old one's silence to end.
+ */
+export class ClusterPort implements MetadataPort, AttemptOwner {
+  private readonly deps: ClusterPortDependencies;
+  private readonly links: DirectorLinks;
+  private readonly ended = new AbortController();
+  private readonly options: CallOptions;
+  private readonly onHeaders = (headers: Headers): void => {
+    const leader = headers[LEADER_HEADER];
+    if (leader !== undefined) this.links.follow(leader);
+  };
+  private looking: Timer | undefined;
+  private asking = false;
+  private introduced = false;
+  private nextAsked: DirectorLink | undefined;
+
+  constructor(deps: ClusterPortDependencies) {
+    this.deps = deps;
+    this.links = new DirectorLinks(deps.directors, deps.open, deps.clock, deps.random);
+    // One for all calls with the usual time: an object per call is not needed.
+    this.options = { timeoutMs: USUAL_TIMEOUT_MS, onHeaders: this.onHeaders };
+  }
+
+  /** The director that is taken for the leader, `HOST:PORT`. */
+  get leader(): string {
+    return this.links.leader.address;
+  }
+
+  execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle): void {
+    this.begin(this.links.leader, EXECUTE, request, timeoutMs, settle);
+  }
+
+  range(request: Uint8Array, consistency: Consistency, timeoutMs: number, settle: CommandSettle): void {
+    const input = new Uint8Array(1 + request.length);
+    input[0] = CONSISTENCIES.indexOf(consistency);
+    input.set(request, 1);
+    const link = consistency === 'eventual' ? this.links.near : this.links.leader;
+    this.begin(link, RANGE, input, timeoutMs, settle);
+  }
+
+  async *watch(request: MetadataWatchRequest, signal: AbortSignal): AsyncGenerator<WatchMessage, void, undefined> {
+    const link = this.links.near;
+    const silent = new AbortController();
+    const silence = new WatchSilence(this.deps.clock, CONNECT_TIMEOUT_MS, () =>
+      silent.abort(RpcError.of('CONNECTION_LOST', `director ${link.address} has gone silent`)),
+    );
+    const { range, fromRevision, withPrevious } = request;
+    const start = {
+      from: range.from,
+      ...(range.to === undefined ? {} : { to: range.to }),
+      ...(fromRevision === undefined ? {} : { fromRevision }),
+      withPrevious,
+    };
+    const ending = AbortSignal.any([signal, silent.signal, this.ended.signal]);
+    try {
+      for await (const bytes of link.channel.serverStream(WATCH, start, { signal: ending, timeoutMs: 0 })) {
+        silence.pause();
+        const message = decodeWatchMessage(bytesOf(bytes));
+        if (message.type === 'started') silence.expectWithin(SILENT_HEARTBEATS * message.heartbeatMs);
+        // While the reader is busy with it, the director is not silent.
+        yield message;
+        silence.resume();
+      }
+      if (!signal.aborted) throw RpcError.of('CONNECTION_LOST', `director ${link.address} ended the watch`);
+    } catch (thrown) {
+      const error = RpcError.from(silent.signal.aborted ? silent.signal.reason : thrown);
+      this.failed(link, error);
+      throw error;
+    } finally {
+      silence.stop();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.ended.signal.aborted) return;
+    this.ended.abort(RpcError.of('CLOSED', 'the metadata client was closed'));
+    this.looking?.cancel();
+    await this.links.close();
+  }
+
+  // AttemptOwner
+
+  failed(link: DirectorLink, error: RpcError): void {
+    if (!this.ended.signal.aborted) this.links.failed(link, error);
+  }
+
+  // Private
+
+  private begin(
+    link: DirectorLink,
+    method: MethodRef,
+    input: Uint8Array,
+    timeoutMs: number,
+    settle: CommandSettle,
+  ): void {
+    if (this.ended.signal.aborted) {
+      settle.reject(RpcError.of('CLOSED', 'the metadata client was closed'));
+      return;
+    }
+    const options = timeoutMs === USUAL_TIMEOUT_MS ? this.options : { timeoutMs, onHeaders: this.onHeaders };
+    const attempt = new Attempt(this, link, this.deps.clock.nowMs(), settle);
+    link.channel.begin(method, input, options, attempt);
+    if (!this.introduced) this.introduce(link);
+    this.looking ??= this.deps.clock.setTimer(LOOK_MS, () => this.look(), { unref: true });
+  }
+
+  /** Asks the first director for the others, and for the leader. */
+  private introduce(link: DirectorLink): void {
+    this.introduced = true;
+    const settle = {
+      resolve: (reply: unknown) => this.take(link, reply),
+      reject: () => {
+        this.introduced = false;
+      },
+    };
+    link.channel.begin(LEADER, {}, ASK_OPTIONS, settle);
+  }
+
+  /** While there are attempts: sees to those that have waited long. */
+  private look(): void {
+    this.looking = undefined;
+    const nowMs = this.deps.clock.nowMs();
+    let isBusy = false;
+    for (const link of this.links.all()) {
+      const [oldest] = link.pending;
+      if (oldest === undefined) continue;
+      isBusy = true;
+      const waitedMs = nowMs - oldest.startedMs;
+      if (link === this.links.leader) {
+        if (waitedMs >= ASK_AFTER_MS) this.ask(link);
+      } else if (waitedMs >= NEAR_PATIENCE_MS && this.links.size > 1) {
+        this.links.leave(link);
+        giveUp(link, 'others may');
+      }
+    }
+    if (isBusy) this.looking = this.deps.clock.setTimer(LOOK_MS, () => this.look(), { unref: true });
+  }
+
+  /** Asks another director than `silent` who leads. */
+  private ask(silent: DirectorLink): void {
+    if (this.asking || this.links.size < 2) return;
+    const asked = this.links.after(this.nextAsked ?? silent);
+    this.nextAsked = asked;
+    if (asked === silent) return;
+    this.asking = true;
+    const settle = {
+      resolve: (reply: unknown) => {
+        this.asking = false;
+        this.take(asked, reply);
+        if (silent === this.links.leader && silent.channel.state !== 'ready') this.links.shun(silent);
+        if (silent !== this.links.leader) giveUp(silent, `${this.links.leader.address} is asked instead`);
+      },
+      reject: () => {
+        this.asking = false;
+      },
+    };
+    asked.channel.begin(LEADER, {}, ASK_OPTIONS, settle);
+  }
+
+  /** A reply of a peer: what is not as it should be is ignored. */
+  private take(link: DirectorLink, reply: unknown): void {
+    const { leader, term, directors } = (reply ?? {}) as Partial<LeaderReply>;
+    if (Array.isArray(directors)) this.links.learn(directors.filter((director) => typeof director === 'string'));
+    if (typeof leader !== 'string' || typeof term !== 'number') return;
+    if (this.links.follow(leader, term)) {
+      this.deps.logger.debug({ leader, term, toldBy: link.address }, 'the metadata client follows another leader');
+    }
+  }
+}
+
+function giveUp(link: DirectorLink, why: string): void {
+  for (const attempt of [...link.pending]) attempt.giveUp(why);
+}
+
+/** @throws RpcError `PEER_VIOLATION` */
+function bytesOf(message: unknown): Uint8Array {
+  if (message instanceof Uint8Array) return message;
+  throw RpcError.of('PEER_VIOLATION', 'a director’s watch message is not made of bytes');
+}
+
+const { methods } = MetadataService;
+const EXECUTE: MethodRef = { name: 'flotilla.metadata.execute', definition: methods.execute };
+const RANGE: MethodRef = { name: 'flotilla.metadata.range', definition: methods.range };
+const WATCH: MethodRef = { name: 'flotilla.metadata.watch', definition: methods.watch };
+const LEADER: MethodRef = { name: 'flotilla.metadata.leader', definition: methods.leader };
+
+/** What a command's first attempts have. */
+const USUAL_TIMEOUT_MS = 5_000;
+const ASK_OPTIONS: CallOptions = { timeoutMs: 500, priority: 'control' };
+const LOOK_MS = 100;
+/** An answer that takes longer makes the client ask another director who leads. */
+const ASK_AFTER_MS = 250;
+/** ... and from a near director, whose state is at hand, is no longer waited for. */
+const NEAR_PATIENCE_MS = 1_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+const SILENT_HEARTBEATS = 4;
