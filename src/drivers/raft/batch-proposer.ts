@@ -120,6 +120,7 @@ export class BatchProposer {
     for (const batch of batches) this.host.counters.unknown += batch.rejectDue(nowMs, unknown);
     const full = RpcError.of('PROPOSALS_FULL', 'the command waited too long for those before it; it was not proposed');
     this.host.counters.refused += this.queue.rejectDue(nowMs, full) + (this.held?.rejectDue(nowMs, full) ?? 0);
+    this.held = this.held?.rest();
     this.orphans = this.orphans.filter((batch) => this.isAwaited(batch));
     let next = Math.min(this.queue.nextDeadlineMs(), this.held?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY);
     for (const batch of batches) next = Math.min(next, batch.nextDeadlineMs());

@@ -1,5 +1,4 @@
 import { FixedQueue, type RpcError } from '../../base/index.js';
-import { encodeCommands } from './command-codec.js';
 import type { BatchOptions } from './options.js';
 import { PendingBatch, type PendingCommand } from './pending-batch.js';
 
@@ -43,7 +42,7 @@ export class CommandQueue {
       commands.push(next);
       bytes += next.bytes.length;
     }
-    return commands.length === 0 ? undefined : new PendingBatch(commands, encodeCommands(commands, bytes));
+    return commands.length === 0 ? undefined : new PendingBatch(commands);
   }
 
   /** Rejects those whose deadline has come and returns how many there were; a pass over all. */

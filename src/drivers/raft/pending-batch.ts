@@ -1,5 +1,6 @@
 import type { RpcError } from '../../base/index.js';
 import type { CommandSettle, LogIndex, Term } from '../../ports/index.js';
+import { encodeCommands } from './command-codec.js';
 
 /** A command that was taken on. */
 export interface PendingCommand {
@@ -17,9 +18,18 @@ export class PendingBatch {
   readonly payload: Uint8Array;
   private readonly commands: readonly PendingCommand[];
 
-  constructor(commands: readonly PendingCommand[], payload: Uint8Array) {
+  constructor(commands: readonly PendingCommand[]) {
+    let bytes = 0;
+    for (const command of commands) bytes += command.bytes.length;
     this.commands = commands;
-    this.payload = payload;
+    this.payload = encodeCommands(commands, bytes);
+  }
+
+  /** Without the commands that have been answered, for a batch that was not proposed; `undefined` when none is left. */
+  rest(): PendingBatch | undefined {
+    const left = this.commands.filter(({ settle }) => settle !== undefined);
+    if (left.length === this.commands.length) return this;
+    return left.length === 0 ? undefined : new PendingBatch(left);
   }
 
   get size(): number {
