@@ -29,7 +29,14 @@ export {
 
 // The roles, and a whole cluster in one process.
 export { Cluster, type LocalClusterOptions } from './local/index.js';
-export { Director, type DirectorOptions } from './director/index.js';
+export {
+  type BackupHeader,
+  Director,
+  type DirectorOptions,
+  type Peers,
+  restoreBackup,
+  type UserGroup,
+} from './director/index.js';
 export { Worker, type WorkerCounters, type WorkerOptions } from './worker/index.js';
 export {
   type AdminOptions,
@@ -39,6 +46,8 @@ export {
   type ClientStats,
   type ClusterMember,
   type ClusterStatus,
+  type GroupMember,
+  type GroupStatus,
   type MembershipChange,
   type WorkerResult,
   type WorkerStats,

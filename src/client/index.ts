@@ -70,6 +70,8 @@ export {
   decodeIntroductionReply,
   decodeLeaseReply,
   decodeMembershipReply,
+  type GroupMember,
+  type GroupStatus,
   INTERNAL_PREFIX,
   type Introduction,
   type IntroductionReply,

@@ -176,23 +176,30 @@ const snapshotSchema = v.strictObject({
 });
 
 const historySchema = v.strictObject({
-  revisions: v.optional(
-    integer(
-      { min: 100, max: 100_000_000 },
+  ageMs: v.optional(
+    duration(
+      { min: 1_000, max: 7 * 24 * 60 * MINUTE_MS },
       {
-        what: 'Revisions of the metadata that stay readable, and from which a watch can resume.',
+        what: 'How long revisions of the metadata stay readable, and a watch can resume from them.',
         larger: 'more memory',
         smaller: 'a watcher that was away starts over sooner',
       },
     ),
-    10_000,
+    5 * MINUTE_MS,
   ),
-  checkIntervalMs: v.optional(
-    duration(
-      { min: 100, max: 24 * 60 * MINUTE_MS },
-      { what: 'How often the leader forgets older ones.', larger: 'more memory between', smaller: 'more commands' },
+  revisionsMax: v.optional(
+    integer(
+      { min: 100, max: 100_000_000 },
+      { what: 'How many of them at most.', larger: 'more memory', smaller: 'a watcher starts over sooner' },
     ),
-    30_000,
+    200_000,
+  ),
+  bytesMax: v.optional(
+    size(
+      { min: 1 * MiB, max: 16 * GiB },
+      { what: 'How many bytes of values that are no longer current.', larger: 'more memory' },
+    ),
+    128 * MiB,
   ),
 });
 

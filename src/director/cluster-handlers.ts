@@ -1,19 +1,29 @@
-import { formatAddress, type PeerIdentity, type SocketAddress } from '../base/index.js';
-import { type ClusterMember, ClusterService, type ClusterStatus } from '../client/index.js';
-import type { Clock, RegistryStore } from '../ports/index.js';
+import { formatAddress, type NodeId, type PeerIdentity, type SocketAddress } from '../base/index.js';
+import {
+  type ClusterMember,
+  ClusterService,
+  type ClusterStatus,
+  type GroupMember,
+  type GroupStatus,
+} from '../client/index.js';
+import type { RaftGroup } from '../drivers/raft/index.js';
+import type { Clock, WorkerRecord } from '../ports/index.js';
+import type { ClusterConfig, Member } from '../raft/index.js';
 import { type Implementation, implement } from '../rpc/index.js';
+import type { ClusterRuntime } from './cluster-runtime.js';
 
 export interface ClusterHandlersDependencies {
   readonly identity: PeerIdentity;
   readonly address: SocketAddress;
   readonly version: string;
-  readonly store: RegistryStore;
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly startedAtMs: number;
   readonly watchers: { readonly count: number };
   readonly inFlight: () => number;
   readonly counters: () => Readonly<Record<string, number>>;
+  /** `undefined` while the director founds or joins its cluster. */
+  readonly cluster: () => ClusterRuntime | undefined;
 }
 
 /** Serves `flotilla.cluster`. */
@@ -25,8 +35,9 @@ export function implementCluster(deps: ClusterHandlersDependencies): Implementat
 }
 
 export function statusOf(deps: ClusterHandlersDependencies): ClusterStatus {
-  const { identity, address, version, store, clock, leaseMs, startedAtMs, watchers } = deps;
-  const { workers, epoch, revision } = store.snapshot();
+  const { identity, address, version, clock, leaseMs, startedAtMs, watchers } = deps;
+  const cluster = deps.cluster();
+  const workers = cluster?.registry.snapshot().workers ?? [];
   const draining = workers.filter((worker) => worker.state === 'draining').length;
   return {
     id: identity.id,
@@ -35,21 +46,76 @@ export function statusOf(deps: ClusterHandlersDependencies): ClusterStatus {
     uptimeMs: clock.nowMs() - startedAtMs,
     leaseMs,
     workers: { active: workers.length - draining, draining },
-    registry: { epoch, revision, watchers: watchers.count },
+    registry: {
+      epoch: cluster?.registry.epoch ?? '',
+      revision: cluster?.registry.revision ?? 0,
+      watchers: watchers.count,
+    },
+    ...(cluster === undefined ? {} : { clusterId: cluster.clusterId }),
+    groups: cluster === undefined ? [] : groupsOf(cluster, clock.nowMs()),
     inFlight: deps.inFlight(),
-    counters: deps.counters(),
+    counters: { ...deps.counters(), ...cluster?.network.counters },
   };
 }
 
-function membersOf({ identity, address, store }: ClusterHandlersDependencies): ClusterMember[] {
-  const self = { id: identity.id, role: identity.role, address: formatAddress(address), state: 'active' } as const;
-  const workers = store.snapshot().workers.map((worker) => ({
-    id: worker.id,
-    role: 'worker' as const,
-    address: formatAddress(worker.address),
-    state: worker.state,
-    tags: worker.tags,
-    methods: worker.methods.map((method) => method.name),
-  }));
-  return [{ ...self, tags: {}, methods: [] }, ...workers.sort((a, b) => (a.id < b.id ? -1 : 1))];
+function groupsOf(cluster: ClusterRuntime, nowMs: number): GroupStatus[] {
+  return [...cluster.groups.all].map(([id, { name, group }]) => groupStatus(cluster, id, name, group, nowMs));
+}
+
+function groupStatus(cluster: ClusterRuntime, id: number, name: string, group: RaftGroup, nowMs: number): GroupStatus {
+  const status = group.status();
+  const { leader } = group.leadership;
+  return {
+    id,
+    name,
+    role: status.config.learners.includes(status.id) ? 'learner' : status.role,
+    term: status.term,
+    ...(leader === undefined ? {} : { leader }),
+    commitIndex: status.commit,
+    appliedIndex: status.appliedIndex,
+    lastIndex: status.lastIndex,
+    durableLag: status.durableLag,
+    snapshotIndex: status.snapshotIndex,
+    isDiskFull: status.isDiskFull,
+    members: status.config.members.map((member) => {
+      const peer = status.peers.find((each) => each.id === member.id);
+      const address = cluster.addressText(member.node);
+      const known = { id: member.id, node: member.node, role: roleOf(status.config, member) } as const;
+      const found: GroupMember = address === undefined ? known : { ...known, address };
+      if (peer === undefined) return found;
+      const silentMs = Math.max(0, Math.round(nowMs - peer.activeMs));
+      return { ...found, match: peer.match, isCaughtUp: peer.isCaughtUp, silentMs };
+    }),
+    counters: { ...group.counters },
+  };
+}
+
+function roleOf({ voters, outgoing }: ClusterConfig, { id }: Member): GroupMember['role'] {
+  const isJoint = outgoing.length > 0;
+  if (voters.includes(id)) return isJoint && !outgoing.includes(id) ? 'joining' : 'voter';
+  return outgoing.includes(id) ? 'leaving' : 'learner';
+}
+
+function membersOf({ identity, address, cluster }: ClusterHandlersDependencies): ClusterMember[] {
+  const member = cluster();
+  const self = { id: identity.id, address: formatAddress(address) };
+  const nodes = member?.groups.metadata.status().config.members.map(({ node }) => node) ?? [];
+  const others = nodes
+    .filter((node) => node !== identity.id)
+    .map((node: NodeId) => ({ id: node, address: member?.addressText(node) ?? 'unknown' }));
+  const directors = [self, ...others].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const workers = member?.registry.snapshot().workers ?? [];
+  return [
+    ...directors.map((director) => ({
+      ...{ ...director, role: 'director' as const, state: 'active' as const },
+      ...{ tags: {}, methods: [] },
+    })),
+    ...workers.map(memberOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
+  ];
+}
+
+function memberOf(worker: WorkerRecord): ClusterMember {
+  const { id, address, state, tags, methods } = worker;
+  const names = methods.map((method) => method.name);
+  return { id, role: 'worker', address: formatAddress(address), state, tags, methods: names };
 }

@@ -1,76 +1,90 @@
-import type { NodeId, SocketAddress } from '../base/index.js';
-import { type ClusterStatus, closeSockets, implementNodeService, type NodeRuntime } from '../client/index.js';
+import { FlotillaError, type NodeId, RpcError, type SocketAddress } from '../base/index.js';
+import { type ClusterStatus, closeSockets, implementNodeService, RegistryService } from '../client/index.js';
+import { MetadataService } from '../drivers/metadata/index.js';
+import { RaftService } from '../drivers/raft/index.js';
 import { type CompressionPolicy, RpcServer, type ServerLimits } from '../drivers/rpc/index.js';
-import type { RegistryStore, Timer, WorkerRecord } from '../ports/index.js';
+import type { ReplicatedGroup, WorkerRecord } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
+import { ClusterEntry } from './cluster-entry.js';
 import { type ClusterHandlersDependencies, implementCluster, statusOf } from './cluster-handlers.js';
-import { LocalTicketKeys } from './local-ticket-keys.js';
-import { implementRegistry } from './registry-handlers.js';
+import { ClusterRuntime, type ClusterRuntimeDependencies } from './cluster-runtime.js';
+import { implementDirector } from './director-handlers.js';
+import { METADATA_GROUP } from './groups.js';
+import { lateImplementation } from './late-implementation.js';
+import { NodeMemory } from './node-record.js';
 
-export interface DirectorDependencies {
-  readonly runtime: NodeRuntime;
-  readonly store: RegistryStore;
-  readonly leaseMs: number;
-  /** How often a registry watch says something when nothing changes. */
-  readonly heartbeatMs: number;
-  /** How often the session ticket key changes. */
-  readonly ticketRotationMs: number;
-  readonly version: string;
+export interface DirectorDependencies
+  extends Omit<ClusterRuntimeDependencies, 'cluster' | 'memory' | 'watchers' | 'ending' | 'onFailed' | 'onRemoved'> {
+  /** The directors of a new cluster, this one included. */
+  readonly peers: ReadonlyMap<NodeId, SocketAddress> | undefined;
+  /** Directors of the cluster that this one was added to. */
+  readonly join: readonly SocketAddress[];
   /** Services of the user's own. */
   readonly services: readonly Implementation[];
   readonly interceptors: readonly ServerInterceptor[];
   readonly limits: Partial<ServerLimits>;
-  readonly compression: Partial<CompressionPolicy>;
+  readonly replyCompression: Partial<CompressionPolicy>;
 }
 
-/** A director: keeps the registry of workers under leases and tells clients about it. */
+/** A director: a member of the group that keeps the cluster's metadata, which serves workers and clients. */
 export class DirectorNode implements AsyncDisposable {
+  /** Resolves when the director cannot go on (its disk failed, it was removed from the cluster); it has closed then. */
+  readonly failed: Promise<FlotillaError>;
   private readonly deps: DirectorDependencies;
   private readonly server: RpcServer;
-  private readonly ticketKeys: LocalTicketKeys;
-  private readonly cluster: ClusterHandlersDependencies;
-  private expiry: Timer | undefined;
+  private readonly status_: ClusterHandlersDependencies;
   private readonly ending = new AbortController();
+  private readonly watchers = { count: 0 };
+  private readonly startedAtMs: number;
+  private fail: (error: FlotillaError) => void = () => undefined;
+  private entry: ClusterEntry | undefined;
+  private cluster: ClusterRuntime | undefined;
+  private implementations: ReturnType<ClusterRuntime['implementations']> | undefined;
+  private raftService: Implementation | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(deps: DirectorDependencies) {
     this.deps = deps;
-    const { runtime, store, leaseMs, heartbeatMs } = deps;
+    this.failed = new Promise((resolve) => {
+      this.fail = resolve;
+    });
+    const { runtime } = deps;
     const { clock, random, logger, identity, endpoint, bulkEndpoint } = runtime;
-    const startedAtMs = clock.nowMs();
-    const watchers = { count: 0 };
-    this.ticketKeys = new LocalTicketKeys(clock, random, deps.ticketRotationMs, () => this.useTicketKey());
-    this.useTicketKey();
-    this.cluster = {
+    this.startedAtMs = clock.nowMs();
+    this.status_ = {
       identity,
-      address: endpoint.address,
+      address: deps.address,
       version: deps.version,
-      store,
       clock,
-      leaseMs,
-      startedAtMs,
-      watchers,
+      leaseMs: deps.leaseMs,
+      startedAtMs: this.startedAtMs,
+      watchers: this.watchers,
       inFlight: () => this.server.inFlight,
       counters: () => ({ ...this.server.counters, ...endpoint.counters }),
+      cluster: () => this.cluster,
     };
-    const settledAtMs = startedAtMs + leaseMs + RETURN_MS;
-    const { ticketKeys } = this;
-    const { signal: ending } = this.ending;
-    const registry = { store, ticketKeys, clock, logger, leaseMs, heartbeatMs, settledAtMs, watchers, ending };
     this.server = new RpcServer({
       identity,
-      services: [implementRegistry(registry), implementCluster(this.cluster), implementNodeService(), ...deps.services],
-      clock,
-      random,
-      logger,
+      services: [
+        lateImplementation(RegistryService, () => this.implementations?.registry),
+        lateImplementation(MetadataService, () => this.implementations?.metadata),
+        lateImplementation(RaftService, () => this.raftService),
+        implementCluster(this.status_),
+        implementDirector({
+          introduction: () => this.entry?.introduction(),
+          cluster: () => (this.implementations === undefined ? undefined : this.cluster),
+        }),
+        implementNodeService(),
+        ...deps.services,
+      ],
+      ...{ clock, random, logger },
       limits: deps.limits,
       interceptors: deps.interceptors,
       bulkPort: () => bulkEndpoint?.address.port,
-      compression: deps.compression,
+      compression: deps.replyCompression,
     });
     endpoint.listen((connection) => this.server.accept(connection));
     bulkEndpoint?.listen((connection) => this.server.accept(connection));
-    this.armExpiry();
   }
 
   get id(): NodeId {
@@ -82,27 +96,39 @@ export class DirectorNode implements AsyncDisposable {
     return this.deps.runtime.endpoint.address;
   }
 
+  /** The cluster's id, the same at all its directors. */
+  get clusterId(): string {
+    return this.member.clusterId;
+  }
+
   /** The workers whose lease holds. */
   workers(): readonly WorkerRecord[] {
-    return this.deps.store.snapshot().workers;
+    return this.cluster?.registry.snapshot().workers ?? [];
+  }
+
+  /** One of the user's groups, by its id. @throws RpcError `GROUP_UNKNOWN` */
+  group(id: number): ReplicatedGroup {
+    return this.member.groups.get(id);
   }
 
   /** The same as `flotilla status` prints. */
   status(): ClusterStatus {
-    return statusOf(this.cluster);
+    return statusOf(this.status_);
   }
 
   /**
-   * Takes no new calls and no new watches, waits at most `timeoutMs` for calls in progress (watches are ended), and
-   * closes. Workers and clients go on with another director or wait for this one's return.
+   * Hands leadership to another director, takes no new calls and no new watches, waits at most `timeoutMs` for calls in
+   * progress (watches are ended), and closes. Workers and clients go on with another director or wait for this one's
+   * return.
    *
    * @returns whether all calls had ended
    */
   async drain(options: { readonly timeoutMs: number }): Promise<boolean> {
-    this.ending.abort();
     const { clock } = this.deps.runtime;
     const endMs = clock.nowMs() + options.timeoutMs;
-    const idle = await this.server.drain(options);
+    await this.cluster?.handOver(options.timeoutMs);
+    this.ending.abort();
+    const idle = await this.server.drain({ timeoutMs: Math.max(0, endMs - clock.nowMs()) });
     if (idle) await this.server.linger(LINGER_MS, endMs);
     await this.close();
     return idle;
@@ -118,35 +144,57 @@ export class DirectorNode implements AsyncDisposable {
     await this.close();
   }
 
+  /** Comes to belong to a cluster, and serves it. */
+  async begin(): Promise<void> {
+    const { runtime, node, storage, raft, machine, userGroups } = this.deps;
+    const newDataId = () => Buffer.from(runtime.random.bytes(16)).toString('hex');
+    const memory = await NodeMemory.open(storage.record, node, newDataId);
+    const isNew = memory.record.cluster === undefined;
+    this.entry = new ClusterEntry({
+      ...{ runtime, node, memory },
+      address: this.deps.address,
+      peers: this.deps.peers,
+      join: this.deps.join,
+      open: this.deps.open,
+      founding: { storage, machine, userGroups },
+      timeoutMs: raft.foundingTimeoutMs,
+      signal: this.ending.signal,
+    });
+    const cluster = await this.entry.enter();
+    this.cluster = await ClusterRuntime.open({
+      ...this.deps,
+      ...{ cluster, memory, watchers: this.watchers },
+      ending: this.ending.signal,
+      onFailed: (error) => this.end(error),
+      onRemoved: (group) => {
+        const message = `director ${node} was removed from the cluster; its data directory is of no use any more`;
+        if (group === METADATA_GROUP) this.end(new FlotillaError('MEMBER_UNKNOWN', message));
+      },
+    });
+    this.raftService = this.cluster.network.service();
+    await this.cluster.settle(SETTLE_ELECTIONS * raft.electionTimeoutMs);
+    // A registry that begins empty may lack workers that live: those of a cluster that was not durable.
+    const graceMs = isNew && this.deps.join.length === 0 ? this.deps.leaseMs + RETURN_MS : 0;
+    this.implementations = this.cluster.implementations(this.startedAtMs + graceMs);
+  }
+
+  private get member(): ClusterRuntime {
+    if (this.cluster === undefined) throw RpcError.of('CLOSED', 'the director has not started');
+    return this.cluster;
+  }
+
+  /** Nothing more may be acknowledged. */
+  private end(error: FlotillaError): void {
+    this.deps.runtime.logger.error({ code: error.code, error: error.message }, 'the director ends');
+    void this.close().finally(() => this.fail(error));
+  }
+
   private async shutDown(): Promise<void> {
-    this.expiry?.cancel();
-    this.ticketKeys.stop();
     this.ending.abort();
     this.server.close();
+    await this.cluster?.close();
     await closeSockets(this.deps.runtime, 'the director is shutting down');
-  }
-
-  private useTicketKey(): void {
-    const { endpoint, bulkEndpoint } = this.deps.runtime;
-    endpoint.setTicketKey(this.ticketKeys.current.key);
-    bulkEndpoint?.setTicketKey(this.ticketKeys.current.key);
-  }
-
-  private armExpiry(): void {
-    const { runtime, leaseMs } = this.deps;
-    const timer = runtime.clock.setTimer(leaseMs * EXPIRY_CHECKS_PER_LEASE, () => void this.expire(), { unref: true });
-    this.expiry = timer;
-  }
-
-  private async expire(): Promise<void> {
-    const { store, runtime } = this.deps;
-    try {
-      const gone = await store.expire(runtime.clock.nowMs());
-      for (const worker of gone) runtime.logger.warn({ worker }, 'worker dropped: it did not renew its lease');
-    } catch (error) {
-      runtime.logger.error({ error }, 'leases cannot be checked');
-    }
-    if (this.closing === undefined) this.armExpiry();
+    await this.deps.storage.close();
   }
 }
 
@@ -154,5 +202,5 @@ export class DirectorNode implements AsyncDisposable {
 const LINGER_MS = 100;
 /** Workers that lost a director look for it at longer and longer intervals, up to about this. */
 const RETURN_MS = 8_000;
-/** A worker is dropped at most this share of a lease after its lease ended. */
-const EXPIRY_CHECKS_PER_LEASE = 0.2;
+/** Election timeouts that a director which starts waits for a leader. */
+const SETTLE_ELECTIONS = 20;

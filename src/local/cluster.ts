@@ -1,18 +1,20 @@
 import { FlotillaError, formatAddress, type NodeRole } from '../base/index.js';
 import { DevelopmentCa } from '../certs/index.js';
-import { ClusterClient, type ClusterClientOptions, type OwnOptions, optionGroups } from '../client/index.js';
+import { ClusterClient, type ClusterClientOptions, deferred, type OwnOptions, optionGroups } from '../client/index.js';
 import type { Options } from '../config/index.js';
-import { Director, type DirectorOptions } from '../director/index.js';
+import { Director, type DirectorOptions, type UserGroup } from '../director/index.js';
 import type { Logger } from '../ports/index.js';
 import type { Implementation } from '../rpc/index.js';
 import { Worker, type WorkerOptions } from '../worker/index.js';
 
 /** What a local cluster consists of. The groups of `Options` hold for all its nodes. */
 export interface LocalClusterOptions extends Options {
-  /** 1, the default: several need a replicated registry. */
+  /** 1 to 9; default 1. They keep everything in memory, so one that is closed cannot come back. */
   readonly directors?: number | undefined;
   /** Default 3. */
   readonly workers?: number | undefined;
+  /** State machines of your own for director `index` (from 0), each replicated in a group of its own. */
+  readonly groups?: ((index: number) => readonly UserGroup[]) | undefined;
   /** What every worker serves. */
   readonly services: readonly Implementation[];
   /** The tags of worker `index` (from 0). Default `{ role: 'worker' }`. */
@@ -53,19 +55,16 @@ export class Cluster implements AsyncDisposable {
 
   /** Starts directors `d1`... and workers `w1`..., and resolves when all workers are registered. */
   static async local(options: LocalClusterOptions): Promise<Cluster> {
-    if ((options.directors ?? 1) !== 1) {
-      const message = `option directors is ${options.directors}; allowed: 1 (several need a replicated registry)`;
-      throw new FlotillaError('OPTION_INVALID', message);
+    const count = options.directors ?? 1;
+    if (!Number.isInteger(count) || count < 1 || count > DIRECTORS_MAX) {
+      throw new FlotillaError('OPTION_INVALID', `option directors is ${count}; allowed: 1..${DIRECTORS_MAX}`);
     }
     optionGroups(options, OWN);
     const ca = await DevelopmentCa.ephemeral();
     const directors: Director[] = [];
     const cluster = new Cluster(options, ca, directors);
     try {
-      for (let index = 1; index <= (options.directors ?? 1); index += 1) {
-        const node = await cluster.nodeOptions('director', `d${index}`);
-        directors.push(await Director.start({ ...node, listen: '127.0.0.1:0' }));
-      }
+      directors.push(...(await cluster.startDirectors(count)));
       await Promise.all(Array.from({ length: options.workers ?? 3 }, () => cluster.addWorker()));
     } catch (error) {
       await cluster.close();
@@ -129,14 +128,42 @@ export class Cluster implements AsyncDisposable {
     await this.close();
   }
 
+  /** Each gets a free port, and learns those of the others before it founds the cluster with them. */
+  private async startDirectors(count: number): Promise<Director[]> {
+    const peers: Record<string, string> = {};
+    const known = deferred<Record<string, string>>();
+    const starting = Array.from({ length: count }, async (_, index) => {
+      const id = `d${index + 1}`;
+      const node = await this.nodeOptions('director', id);
+      const withOthers = (own: string) => {
+        peers[id] = own;
+        if (Object.keys(peers).length === count) known.resolve(peers);
+        return known.promise;
+      };
+      const groups = this.options.groups?.(index);
+      return await Director.start({ ...node, listen: '127.0.0.1:0', peers: withOthers, groups });
+    });
+    for (const start of starting) start.catch((error: unknown) => known.reject(error));
+    const outcomes = await Promise.allSettled(starting);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    if (failed === undefined) return started;
+    await Promise.all(started.map((director) => director.close()));
+    throw failed.reason;
+  }
+
   private async nodeOptions(role: NodeRole, id: string): Promise<Options & Pick<DirectorOptions, 'tls' | 'logger'>> {
     const { logger } = this.options;
     return { ...optionGroups(this.options, OWN), tls: await this.tls(role, id), logger };
   }
 }
 
+/** As many as may found a cluster. */
+const DIRECTORS_MAX = 9;
+
 const OWN: OwnOptions<LocalClusterOptions> = {
   directors: true,
+  groups: true,
   workers: true,
   services: true,
   tags: true,

@@ -17,10 +17,50 @@ export interface ClusterStatus {
   readonly leaseMs: number;
   readonly workers: { readonly active: number; readonly draining: number };
   readonly registry: { readonly epoch: string; readonly revision: number; readonly watchers: number };
+  /** The cluster's id; missing while the director founds or joins it. */
+  readonly clusterId?: string | undefined;
+  /** The Raft groups that this director takes part in, as it sees them. */
+  readonly groups: readonly GroupStatus[];
   /** Calls in progress at this director. */
   readonly inFlight: number;
   /** Counters of the director's RPC server and endpoint by name. */
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** One Raft group, as one director sees it. */
+export interface GroupStatus {
+  /** 0 is the metadata. */
+  readonly id: number;
+  readonly name: string;
+  /** Of this director. */
+  readonly role: string;
+  readonly term: number;
+  /** Node id; missing when none is known. */
+  readonly leader?: string | undefined;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  /** Entries in this director's log that are not on its disk. */
+  readonly durableLag: number;
+  /** The newest snapshot; 0 for none. */
+  readonly snapshotIndex: number;
+  readonly isDiskFull: boolean;
+  readonly members: readonly GroupMember[];
+  /** Counters of this director's part by name. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface GroupMember {
+  /** The index of the log entry that added it. */
+  readonly id: number;
+  readonly node: string;
+  /** `joining` and `leaving` while a change of the voters is under way. */
+  readonly role: 'voter' | 'learner' | 'joining' | 'leaving';
+  readonly address?: string | undefined;
+  /** What the leader knows of it; missing elsewhere. */
+  readonly match?: number | undefined;
+  readonly isCaughtUp?: boolean | undefined;
+  readonly silentMs?: number | undefined;
 }
 
 export interface ClusterMember {

@@ -1,4 +1,10 @@
-export { type ClusterMember, ClusterService, type ClusterStatus } from './cluster-service.js';
+export {
+  type ClusterMember,
+  ClusterService,
+  type ClusterStatus,
+  type GroupMember,
+  type GroupStatus,
+} from './cluster-service.js';
 export {
   type AdmissionReply,
   type AdmissionRequest,

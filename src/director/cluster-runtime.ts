@@ -1,0 +1,238 @@
+import { type FlotillaError, formatAddress, type NodeId, RpcError, type SocketAddress } from '../base/index.js';
+import { type ChannelTarget, DirectorService, type MembershipRequest, type NodeRuntime } from '../client/index.js';
+import type { CompressionSettings, RaftSettings } from '../config/index.js';
+import { implementMetadata, MetadataStore } from '../drivers/metadata/index.js';
+import { type GroupInbox, PeerNetwork } from '../drivers/raft/index.js';
+import type { RpcChannel } from '../drivers/rpc/index.js';
+import type { Checksum, KvMachine } from '../kv/index.js';
+import type { GroupId } from '../ports/index.js';
+import { type Implementation, type MethodRef, methodName } from '../rpc/index.js';
+import { Admission } from './admission.js';
+import { Backup } from './backup.js';
+import { DirectorDirectory } from './director-directory.js';
+import type { ClusterParts } from './director-handlers.js';
+import { groupOptions } from './group-options.js';
+import { DirectorGroups, METADATA_GROUP } from './groups.js';
+import { KvRegistryStore } from './kv-registry-store.js';
+import { LeaderContact } from './leader-contact.js';
+import { Membership } from './membership.js';
+import type { ClusterRecord, NodeMemory } from './node-record.js';
+import { AddressBook } from './peers.js';
+import { implementRegistry } from './registry-handlers.js';
+import type { DirectorStorage, UserGroup } from './storage.js';
+import { TicketKeys } from './ticket-keys.js';
+
+export interface ClusterRuntimeDependencies {
+  readonly runtime: NodeRuntime;
+  readonly node: NodeId;
+  /** Where others reach this director. */
+  readonly address: SocketAddress;
+  readonly version: string;
+  readonly cluster: ClusterRecord;
+  readonly memory: NodeMemory;
+  readonly storage: DirectorStorage;
+  readonly open: (target: ChannelTarget) => RpcChannel;
+  readonly raft: RaftSettings;
+  readonly compression: CompressionSettings;
+  readonly checksum: Checksum;
+  readonly machine: KvMachine;
+  readonly userGroups: readonly UserGroup[];
+  readonly leaseMs: number;
+  /** How often a watch says something when nothing changes. */
+  readonly heartbeatMs: number;
+  readonly ticketRotationMs: number;
+  readonly watchers: { count: number };
+  /** Aborted when the director stops serving. */
+  readonly ending: AbortSignal;
+  /** Nothing more can be acknowledged, or this director was removed. */
+  readonly onFailed: (error: FlotillaError) => void;
+  readonly onRemoved: (group: GroupId) => void;
+}
+
+/** What a director has once it belongs to a cluster: its groups, and what stands in their metadata. */
+export class ClusterRuntime implements ClusterParts {
+  readonly groups: DirectorGroups;
+  readonly metadata: MetadataStore;
+  readonly registry: KvRegistryStore;
+  readonly directory: DirectorDirectory;
+  readonly membership: Membership;
+  readonly admission: Admission;
+  readonly backup: Backup;
+  readonly book: AddressBook;
+  readonly network: PeerNetwork;
+  readonly clusterId: string;
+  private readonly deps: ClusterRuntimeDependencies;
+  private readonly contact: LeaderContact;
+  private readonly ticketKeys: TicketKeys;
+  private readonly channels = new Map<NodeId, { readonly address: SocketAddress; readonly channel: RpcChannel }>();
+
+  private constructor(
+    deps: ClusterRuntimeDependencies,
+    parts: { readonly book: AddressBook; readonly network: PeerNetwork; readonly groups: DirectorGroups },
+  ) {
+    const { runtime, machine, cluster, raft, checksum } = deps;
+    const { clock, random, logger } = runtime;
+    this.deps = deps;
+    this.clusterId = cluster.id;
+    this.book = parts.book;
+    this.network = parts.network;
+    this.groups = parts.groups;
+    const group = parts.groups.metadata;
+    const metadata = new MetadataStore({ group, machine, clock, logger, history: raft.history });
+    this.metadata = metadata;
+    this.registry = new KvRegistryStore({ metadata, clusterId: cluster.id, clock });
+    this.directory = new DirectorDirectory({ metadata, clock, random, logger });
+    this.contact = new LeaderContact({ group, clock, graceMs: GRACE_ELECTIONS * raft.electionTimeoutMs });
+    this.ticketKeys = new TicketKeys({
+      ...{ metadata, clock, random, logger },
+      rotationMs: deps.ticketRotationMs,
+      onKey: ({ key }) => {
+        runtime.endpoint.setTicketKey(key);
+        runtime.bulkEndpoint?.setTicketKey(key);
+      },
+    });
+    this.membership = new Membership({
+      groups: this.groups,
+      forward: (to, request, timeoutMs) => this.forwardChange(to, request, timeoutMs),
+      clock,
+      logger,
+    });
+    this.admission = new Admission({ groups: this.groups, metadata, cluster, book: this.book });
+    this.backup = new Backup(metadata, cluster.id, checksum);
+    this.directory.onChange(() => this.learnDirectors());
+  }
+
+  /** Opens the groups' stores, takes part in the groups, and makes this director known. */
+  static async open(deps: ClusterRuntimeDependencies): Promise<ClusterRuntime> {
+    const { runtime, node, cluster, memory, raft, compression, machine } = deps;
+    const { clock, random, logger } = runtime;
+    const book = new AddressBook(memory.record.addresses, (addresses) => {
+      memory.write({ addresses }).catch((error: unknown) => logger.warn({ error }, 'addresses are not written down'));
+    });
+    const network = new PeerNetwork({
+      node,
+      open: (target) => deps.open(target),
+      addressOf: (peer) => book.get(peer),
+      onPeerAddress: (peer, address) => book.learn(peer, address),
+      selfAddress: deps.address,
+      clusterId: cluster.id,
+      ...{ clock, random, logger },
+      options: {
+        snapshot: {
+          chunkBytes: raft.snapshot.chunkBytes,
+          bytesPerSecond: raft.snapshot.bytesPerSecond || Number.POSITIVE_INFINITY,
+          compressAboveBytes: compression.snapshots,
+        },
+      },
+    });
+    const groups = await DirectorGroups.open({
+      ...{ runtime, node, network, machine },
+      storage: deps.storage,
+      options: groupOptions(raft),
+      userGroups: deps.userGroups,
+      members: cluster.members,
+      onFailed: deps.onFailed,
+      onRemoved: deps.onRemoved,
+    });
+    const self = new ClusterRuntime(deps, { book, network, groups });
+    await groups.start((group) => network.attach(self.inboxOf(group)));
+    self.learnDirectors();
+    return self;
+  }
+
+  /** Waits a while for the cluster to have a leader, and makes this director known in the background. */
+  async settle(timeoutMs: number): Promise<void> {
+    const { runtime, node, version, address } = this.deps;
+    const { bulkEndpoint, logger } = runtime;
+    void this.directory.publish({ id: node, address, bulkPort: bulkEndpoint?.address.port, version });
+    try {
+      await this.metadata.group.readBarrier('linearizable', { timeoutMs });
+    } catch (error) {
+      logger.warn({ error: RpcError.from(error).message }, 'no leader yet: too few directors run');
+    }
+  }
+
+  /** The services of a member: registry and metadata. */
+  implementations(settledAtMs: number): { readonly registry: Implementation; readonly metadata: Implementation } {
+    const { runtime, leaseMs, heartbeatMs, watchers, ending } = this.deps;
+    const { clock, logger } = runtime;
+    return {
+      registry: implementRegistry({
+        store: this.registry,
+        ticketKeys: this.ticketKeys,
+        directors: this.directory,
+        contact: this.contact,
+        ...{ clock, logger, leaseMs, heartbeatMs, settledAtMs, watchers, ending },
+      }),
+      metadata: implementMetadata({
+        store: this.metadata,
+        clock,
+        addressOf: (director) => this.addressText(director),
+        directors: () => this.directory.addresses,
+        ending,
+        heartbeatMs,
+      }),
+    };
+  }
+
+  /** `HOST:PORT` of a director, when it is known. */
+  addressText(director: NodeId): string | undefined {
+    const address = this.directory.addressOf(director) ?? this.book.get(director);
+    return address === undefined ? undefined : formatAddress(address);
+  }
+
+  /** Gives leadership away, so that writes go on without an election. */
+  async handOver(timeoutMs: number): Promise<void> {
+    await Promise.all([...this.groups.all.values()].map(({ group }) => group.handOver(timeoutMs)));
+  }
+
+  async close(): Promise<void> {
+    this.ticketKeys.close();
+    this.contact.close();
+    this.directory.close();
+    this.registry.close();
+    this.metadata.close();
+    await this.groups.close();
+    await this.network.close();
+    await Promise.all([...this.channels.values()].map(({ channel }) => channel.close()));
+  }
+
+  /** Commands for the metadata get the leader's time here, wherever they come from. */
+  private inboxOf(group: GroupInbox): GroupInbox {
+    if (group.id !== METADATA_GROUP) return group;
+    return {
+      id: group.id,
+      snapshots: group.snapshots,
+      receive: (node, from, message) => group.receive(node, from, message),
+      unreachable: (node) => group.unreachable(node),
+      proposeHere: (command, options) => this.metadata.proposeForwarded(command, options),
+    };
+  }
+
+  private learnDirectors(): void {
+    for (const { id, address } of this.directory.list()) this.book.learn(id, address);
+  }
+
+  private async forwardChange(to: NodeId, request: MembershipRequest, timeoutMs: number): Promise<unknown> {
+    const channel = this.channelTo(to);
+    return await channel.unary(CHANGE, request, { priority: 'control', timeoutMs, waitForReady: true });
+  }
+
+  private channelTo(node: NodeId): RpcChannel {
+    const address = this.directory.addressOf(node) ?? this.book.get(node);
+    if (address === undefined) throw RpcError.of('NO_LEADER', `the address of director ${node} is not known`);
+    const known = this.channels.get(node);
+    if (known !== undefined && known.address === address) return known.channel;
+    void known?.channel.close();
+    const channel = this.deps.open({ address, role: 'director', id: node });
+    this.channels.set(node, { address, channel });
+    return channel;
+  }
+}
+
+const CHANGE: MethodRef = {
+  name: methodName(DirectorService.name, 'changeMembers'),
+  definition: DirectorService.methods.changeMembers,
+};
+/** Election timeouts without a leader after which clients are sent elsewhere. */
+const GRACE_ELECTIONS = 5;
