@@ -60,6 +60,8 @@ export interface LogBatch {
 /** What a log store found when it was opened. */
 export interface StoredLog {
   readonly hardState: HardState | undefined;
+  /** The place before the first entry: what led there is in a snapshot only. 0: the log begins with the first entry. */
+  readonly base: LogIndex;
   /** Consecutive, oldest first. May begin before the latest snapshot; the core drops what the snapshot covers. */
   readonly entries: readonly LogEntry[];
 }

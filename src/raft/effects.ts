@@ -69,4 +69,6 @@ export interface Restored {
   readonly snapshot: SnapshotMeta | undefined;
   /** Consecutive; may begin before the snapshot. */
   readonly entries: readonly LogEntry[];
+  /** The place before the first entry; without it, a log without entries ends with the snapshot. */
+  readonly base?: LogIndex;
 }

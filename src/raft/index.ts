@@ -48,6 +48,6 @@ export { RAFT_DEFAULTS, type RaftOptions } from './options.js';
 export type { ProgressState } from './progress.js';
 export type { ProposalRefusal, ProposalResult } from './proposal.js';
 export { RaftCore, type RaftCoreParts } from './raft-core.js';
-export { bootstrap, joining } from './restore.js';
+export { bootstrap, joining, restored } from './restore.js';
 export type { PeerStatus, RaftStatus } from './status.js';
 export type { TransferRefusal } from './transfer.js';

@@ -1,5 +1,5 @@
-import { assert, type NodeId } from '../base/index.js';
-import type { HardState, LogIndex, SnapshotMeta } from '../ports/index.js';
+import { assert, FlotillaError, type NodeId } from '../base/index.js';
+import type { HardState, LogIndex, SnapshotMeta, StoredLog } from '../ports/index.js';
 import { EMPTY_CONFIG } from './cluster-config.js';
 import { decodeConfig, encodeConfig } from './config-codec.js';
 import { ConfigHistory } from './config-history.js';
@@ -35,6 +35,23 @@ export function joining(): Restored {
   };
 }
 
+/**
+ * What a core starts from, as the stores found it; `snapshot` is the newest one that verifies.
+ *
+ * @throws FlotillaError `SNAPSHOT_CORRUPT`: the log goes on from a newer snapshot than that. What lies between has been
+ * acknowledged, so this member must not take part without it.
+ */
+export function restored({ hardState, base, entries }: StoredLog, snapshot: SnapshotMeta | undefined): Restored {
+  const reached = snapshot?.index ?? 0;
+  if (base > reached) {
+    throw new FlotillaError(
+      'SNAPSHOT_CORRUPT',
+      `the log begins after entry ${base}, but the newest good snapshot ends at ${reached}; remove the data directory and let the node be rebuilt from its peers`,
+    );
+  }
+  return { hardState: hardState ?? joining().hardState, snapshot, entries, base };
+}
+
 /** The parts of a core that come from the disk. */
 export interface RestoredLog {
   readonly hardState: HardState;
@@ -47,7 +64,7 @@ export interface RestoredLog {
  * Puts log and snapshot together. Entries that do not go on from the snapshot (a crash came between storing a received
  * snapshot and replacing the log) are dropped, and the first write says so to the log store.
  */
-export function restoreLog({ hardState: stored, snapshot, entries }: Restored): RestoredLog {
+export function restoreLog({ hardState: stored, snapshot, entries, base: before }: Restored): RestoredLog {
   const base = snapshot ?? { index: logIndex(0), term: term(0) };
   const config = snapshot === undefined ? EMPTY_CONFIG : decodeConfig(snapshot.config);
   assert(config !== undefined, 'a snapshot whose configuration was written by this code');
@@ -55,7 +72,9 @@ export function restoreLog({ hardState: stored, snapshot, entries }: Restored): 
   const configs = new ConfigHistory({ index: base.index, config });
   const first = entries[0]?.index ?? logIndex(base.index + 1);
   assert(first <= base.index + 1, 'a log that begins no later than right after its snapshot');
-  const isReplaced = !goesOn(base, first, entries);
+  // A log without entries may end before a snapshot that was received just before the crash.
+  const isShort = entries.length === 0 && before !== undefined && before < base.index;
+  const isReplaced = isShort || !goesOn(base, first, entries);
   for (const entry of isReplaced ? [] : entries) {
     if (entry.index <= base.index) continue;
     log.append(entry);

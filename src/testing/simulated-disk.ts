@@ -32,7 +32,7 @@ export class SimulatedDisk {
   private readonly directories = new Map<string, Directory>();
   private readonly held: (() => void)[] = [];
   private busyUntilMs = 0;
-  /** Counts crashes. What was opened before one is dead, as its process is: it begins nothing and hears nothing. */
+  /** Counts crashes and kills. What was opened before one is dead, as its process is: it begins nothing and hears nothing. */
   life = 0;
 
   constructor(options: SimulatedDiskOptions) {
@@ -68,6 +68,13 @@ export class SimulatedDisk {
     this.held.length = 0;
     this.busyUntilMs = 0;
     for (const directory of this.directories.values()) directory.crash(this.options.random);
+  }
+
+  /** The process ends, the machine does not: what was written stays in the kernel's memory, synced or not. */
+  kill(): void {
+    this.life += 1;
+    this.held.length = 0;
+    this.busyUntilMs = 0;
   }
 
   /** Flips one bit of a file. */

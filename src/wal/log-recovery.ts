@@ -18,6 +18,12 @@ export interface RecoveredLog {
   readonly catalog: SegmentCatalog;
   /** Zero this part of the last segment, durably, before writing: an unfinished write. */
   readonly cut: { readonly from: number; readonly to: number } | undefined;
+  /**
+   * Write this part of the last segment again as it is, durably, before anything rests on it: no later record proves
+   * that it is on the medium. If its sync failed, the kernel still shows it, holds it for clean, and no sync writes it
+   * (Rebello et al., USENIX ATC 2020); a crash of the machine would take back what a restart had read.
+   */
+  readonly unproven: { readonly from: number; readonly bytes: Buffer } | undefined;
 }
 
 /**
@@ -69,18 +75,22 @@ export class LogRecovery {
         `a record does not verify, and the record at ${scan.proofAt} proves that it had been durable`,
       );
     }
-    this.last = { file, header, scan, sizeBytes: bytes.length };
+    const unproven = { from: scan.provenTo, bytes: Buffer.from(bytes.subarray(scan.provenTo, scan.end)) };
+    this.last = { file, header, scan, sizeBytes: bytes.length, unproven };
   }
 
   finish(): RecoveredLog {
     const { entries, hardState, last, catalog } = this;
     const shape = this.shape ?? new LogShape(0 as LogIndex, 0 as Term);
-    const stored = { hardState, entries };
-    if (last === undefined) return { stored, start: { shape, hardState, segment: undefined }, catalog, cut: undefined };
-    const { scan, header, sizeBytes } = last;
+    const stored = { hardState, base: shape.base, entries };
+    if (last === undefined) {
+      const start = { shape, hardState, segment: undefined };
+      return { stored, start, catalog, cut: undefined, unproven: undefined };
+    }
+    const { scan, header, sizeBytes, unproven } = last;
     const segment = { header, sizeBytes, end: scan.end, chain: scan.chain };
     const cut = scan.tail === 'torn' ? { from: scan.end, to: scan.usedBytes } : undefined;
-    return { stored, start: { shape, hardState, segment }, catalog, cut };
+    return { stored, start: { shape, hardState, segment }, catalog, cut, unproven };
   }
 
   private readHeader(file: string, sequence: number, bytes: Buffer): SegmentHeader {
@@ -154,6 +164,7 @@ interface LastSegment {
   readonly header: SegmentHeader;
   readonly scan: SegmentScan;
   readonly sizeBytes: number;
+  readonly unproven: { readonly from: number; readonly bytes: Buffer };
 }
 
 /** A segment was complete and durable before the next one was begun, whose header says where it ended. */

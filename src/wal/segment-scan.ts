@@ -14,6 +14,8 @@ export interface SegmentScan {
    * - `damaged`: what follows had been durable
    */
   readonly tail: 'clean' | 'torn' | 'damaged';
+  /** Everything before was durable when the last record was written; what follows may be in a kernel's memory only. */
+  readonly provenTo: number;
   /** Offset of the later record that proves the damage. */
   readonly proofAt: number | undefined;
   /** Offset after the last byte that is not zero. */
@@ -36,17 +38,19 @@ export function scanSegment(
   const { incarnation } = header;
   let end = HEADER_BYTES;
   let chain = firstChain(header, crc32);
+  let provenTo = HEADER_BYTES;
   for (;;) {
     const record = readRecord(segment, end, incarnation, crc32);
     if (record === undefined || record.chain !== chain || !isKnown(record.type)) break;
     visit(record, end);
     chain = record.crc;
     end = record.end;
+    provenTo = record.synced;
   }
   const usedBytes = usedLength(segment, end);
-  if (usedBytes === end) return { end, chain, tail: 'clean', proofAt: undefined, usedBytes };
+  if (usedBytes === end) return { end, chain, tail: 'clean', provenTo, proofAt: undefined, usedBytes };
   const proofAt = proofOfDamage(segment, end, usedBytes, incarnation, crc32);
-  return { end, chain, tail: proofAt === undefined ? 'torn' : 'damaged', proofAt, usedBytes };
+  return { end, chain, tail: proofAt === undefined ? 'torn' : 'damaged', provenTo, proofAt, usedBytes };
 }
 
 /** A record behind `bad` that was written when the bytes at `bad` were durable. */

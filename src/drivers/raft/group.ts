@@ -11,7 +11,7 @@ import type {
   SnapshotMeta,
   SnapshotStore,
 } from '../../ports/index.js';
-import { joining, type MemberChange, type RaftMessage, type Restored } from '../../raft/index.js';
+import { type MemberChange, type RaftMessage, type Restored, restored } from '../../raft/index.js';
 import { CommandRouter } from './command-router.js';
 import { type GroupCounters, newGroupCounters, type RaftGroupStatus } from './counters.js';
 import { GroupEngine } from './engine.js';
@@ -66,8 +66,7 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     try {
       const snapshot = await snapshots.latest();
       if (snapshot !== undefined) await machine.restore(snapshots.read(snapshot.meta));
-      const { hardState = joining().hardState, entries } = stored;
-      this.run({ hardState, snapshot: snapshot?.meta, entries });
+      this.run(restored(stored, snapshot?.meta));
     } catch (error) {
       await store.close().catch(() => undefined);
       throw error;

@@ -173,15 +173,19 @@ export class DiskLogStore implements LogStore {
     return { recovered: recovery.finish(), last: segments.at(-1)?.name };
   }
 
-  /** Cuts the unfinished write, and syncs what was read: it may have been in the kernel's memory only. */
-  private async reopen(name: string, { cut }: RecoveredLog): Promise<DiskFile> {
+  /** Cuts the unfinished write, and makes durable what was read: it may have been in the kernel's memory only. */
+  private async reopen(name: string, { cut, unproven }: RecoveredLog): Promise<DiskFile> {
     const file = await this.files.open(name);
     try {
       if (cut !== undefined) {
         this.options.logger.warn({ file: name, ...cut }, 'cut an unfinished write off the log');
         await settled((done) => file.writeDurably(Buffer.alloc(cut.to - cut.from), cut.from, done));
       }
+      if (unproven !== undefined) {
+        await settled((done) => file.writeDurably(unproven.bytes, unproven.from, done));
+      }
       await settled((done) => file.sync(done));
+      await this.files.syncDirectory(); // the end of the process may have come between giving a name and this
       return file;
     } catch (error) {
       await file.close();

@@ -44,6 +44,8 @@ export class DiskSnapshotStore implements SnapshotStore {
   /** @throws FlotillaError `SNAPSHOT_CORRUPT` when there are snapshots and none of them verifies */
   async latest(): Promise<StoredSnapshot | undefined> {
     const names = (await this.namesOf('snap')).reverse();
+    // The end of the process may have come between giving a name and making it durable.
+    if (names.length > 0) await this.syncNames();
     for (const name of names) {
       const stored = await this.verified(name).catch((error: unknown) => this.noteDamage(name, error));
       if (stored !== undefined) return stored;
@@ -120,6 +122,12 @@ export class DiskSnapshotStore implements SnapshotStore {
     return `${this.files.path}/${name}`;
   }
 
+  private async syncNames(): Promise<void> {
+    await this.files.syncDirectory().catch((error: unknown) => {
+      throw diskError(error, this.files.path);
+    });
+  }
+
   private verified(name: string): Promise<StoredSnapshot> {
     return this.withFile(this.files.open(name), async (file) => {
       const reader = await SnapshotFileReader.open(file, this.pathOf(name), this.group, this.crc32);
@@ -146,7 +154,7 @@ export class DiskSnapshotStore implements SnapshotStore {
   ): Promise<{ file: DiskFile; writer: SnapshotFileWriter } | undefined> {
     const head = await readHead(file, name, this.group, this.crc32).catch(() => undefined);
     if (head !== undefined && Buffer.compare(head.meta.config, meta.config) === 0) {
-      return { file, writer: await SnapshotFileWriter.resume(file, head.size, this.crc32) };
+      return { file, writer: await SnapshotFileWriter.resume(file, this.group, meta, this.crc32) };
     }
     await file.close();
     return undefined;

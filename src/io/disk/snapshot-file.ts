@@ -42,13 +42,18 @@ export class SnapshotFileWriter {
     return new SnapshotFileWriter(file, head.length, crc32);
   }
 
-  /** Goes on with a file that {@link begin} began; what follows its good frames is cut. */
-  static async resume(file: DiskFile, headSize: number, crc32: Crc32): Promise<SnapshotFileWriter> {
-    const writer = new SnapshotFileWriter(file, headSize, crc32);
+  /**
+   * Goes on with a file that {@link begin} began; what follows its good frames is cut. What is kept is written again: if
+   * an earlier sync of it failed, the kernel holds it for clean, and the sync at the end would not write it.
+   */
+  static async resume(file: DiskFile, group: number, meta: SnapshotMeta, crc32: Crc32): Promise<SnapshotFileWriter> {
+    const writer = await SnapshotFileWriter.begin(file, group, meta, crc32);
     for (;;) {
-      const payload = decodeFrame(await file.read(writer.position, FRAME_HEAD_BYTES + FRAME_BYTES), crc32);
+      const bytes = await file.read(writer.position, FRAME_HEAD_BYTES + FRAME_BYTES);
+      const payload = decodeFrame(bytes, crc32);
       // A shorter frame is a last one; it may come out different this time.
       if (payload?.length !== FRAME_BYTES) break;
+      await settled((done) => file.write(bytes, writer.position, done));
       writer.checksum = crc32(payload, writer.checksum);
       writer.framed += FRAME_BYTES;
     }

@@ -9,11 +9,12 @@ import type { HardState, LogBatch, LogEntry, LogIndex, LogStore, StoredLog } fro
  */
 export class MemoryLogStore implements LogStore {
   private hardState: HardState | undefined;
+  private base = 0 as LogIndex;
   private entries: LogEntry[] = [];
   private done: ((error: FlotillaError | undefined) => void)[] = [];
 
   open(): Promise<StoredLog> {
-    return Promise.resolve({ hardState: this.hardState, entries: [...this.entries] });
+    return Promise.resolve({ hardState: this.hardState, base: this.base, entries: [...this.entries] });
   }
 
   append(batch: LogBatch): Promise<void> {
@@ -22,7 +23,10 @@ export class MemoryLogStore implements LogStore {
 
   /** `append` without a promise; `done` comes in the order of the calls, never before this returns. */
   write({ snapshot, entries, hardState }: LogBatch, done: (error: FlotillaError | undefined) => void): void {
-    if (snapshot !== undefined) this.entries = [];
+    if (snapshot !== undefined) {
+      this.entries = [];
+      this.base = snapshot.index;
+    }
     const first = entries[0];
     if (first !== undefined) this.cutFrom(first.index);
     for (const entry of entries) this.entries.push(entry);
@@ -33,7 +37,10 @@ export class MemoryLogStore implements LogStore {
 
   compact(index: LogIndex): Promise<void> {
     const first = this.entries[0];
-    if (first !== undefined && first.index <= index) this.entries.splice(0, index - first.index + 1);
+    if (first !== undefined && first.index <= index) {
+      const { length } = this.entries.splice(0, index - first.index + 1);
+      this.base = (first.index + length - 1) as LogIndex;
+    }
     return Promise.resolve();
   }
 

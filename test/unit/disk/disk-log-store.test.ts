@@ -9,7 +9,7 @@ const state: HardState = { term: 4 as Term, vote: undefined, commit: 2 as LogInd
 describe('io/disk: log store', () => {
   it('gives back after a restart what was appended', async () => {
     const log = new LogHarness();
-    expect(await log.open()).to.deep.equal({ hardState: undefined, entries: [] });
+    expect(await log.open()).to.deep.equal({ hardState: undefined, base: 0, entries: [] });
     await log.run(log.store.append(batchOf(entryOf(1), entryOf(2))));
     await log.run(log.store.append({ ...batchOf(), hardState: state }));
     await log.run(log.store.close());
@@ -120,6 +120,51 @@ describe('io/disk: log store', () => {
       log.disk.crash();
       expect(indices(await log.open())).to.deep.equal([1]);
     }
+  });
+
+  it('writes again what a failed sync left in the kernel for clean: a later sync would not', async () => {
+    const log = new LogHarness();
+    await log.open();
+    await log.run(log.store.append(batchOf(entryOf(1))));
+    log.store.write(batchOf(entryOf(2)), () => undefined);
+    log.disk.isFailing = true;
+    await log.clock.advance(10);
+    log.disk.isFailing = false;
+    log.disk.kill();
+    // The kernel still shows it; who rests on it must know that the disk has it.
+    expect(indices(await log.open())).to.deep.equal([1, 2]);
+    await log.run(log.store.append(batchOf(entryOf(3))));
+    log.disk.crash();
+    expect(indices(await log.open())).to.deep.equal([1, 2, 3]);
+  });
+
+  it('makes the name of a segment durable that a killed process had only given', async () => {
+    for (let seed = 0; seed < 60; seed += 1) {
+      const afterMs = (seed % 10) * 0.1;
+      const log = new LogHarness(seed);
+      await log.open();
+      await log.clock.advance(100);
+      const large = batchOf(entryOf(1, 1, SEGMENT_BYTES - 2_000));
+      await log.run(log.store.append(large));
+      await log.clock.advance(100);
+      log.store.write(batchOf(entryOf(2, 1, 3_000)), () => undefined);
+      await log.clock.advance(afterMs);
+      log.disk.kill();
+      const found = indices(await log.open());
+      const next = found.length + 1;
+      await log.run(log.store.append(batchOf(entryOf(next))));
+      log.disk.crash();
+      expect(indices(await log.open()), `seed ${seed}`).to.deep.equal([...found, next]);
+    }
+  });
+
+  it('says where the log begins', async () => {
+    const log = new LogHarness();
+    await log.open();
+    const snapshot: SnapshotMeta = { index: 20 as LogIndex, term: 3 as Term, config: Buffer.from('c') };
+    await log.run(log.store.append({ snapshot, entries: [], hardState: state }));
+    const { base, entries } = await log.open();
+    expect([base, entries.length]).to.deep.equal([20, 0]);
   });
 
   it('survives a disk that is full for overwriting too, and writes the same bytes again', async () => {

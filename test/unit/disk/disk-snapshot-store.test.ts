@@ -124,6 +124,22 @@ describe('io/disk: snapshot store', () => {
     expect((await collect(open().read(meta(8)))).equals(bytes)).to.equal(true);
   });
 
+  it('writes the frames of a draft again: a sync of them may have failed', async () => {
+    const { disk, open, store } = setUp();
+    const bytes = random.bytes(2 * FRAME + 10);
+    const first = await store.draft(meta(8));
+    await first.write(bytes);
+    disk.isFailing = true;
+    expect(await codeOf(first.finish(bytes.length, crc32(bytes)))).to.equal('DISK_FAILED');
+    disk.isFailing = false;
+    const second = await open().draft(meta(8));
+    expect(second.receivedBytes).to.equal(2 * FRAME);
+    await second.write(bytes.subarray(second.receivedBytes));
+    await second.finish(bytes.length, crc32(bytes));
+    disk.crash();
+    expect((await collect(open().read(meta(8)))).equals(bytes)).to.equal(true);
+  });
+
   it('throws away a draft whose bytes are not those that were sent', async () => {
     const { store } = setUp();
     const draft = await store.draft(meta(8));

@@ -19,7 +19,7 @@ function attempt(segments: readonly Buffer[]) {
 describe('wal: recovery', () => {
   it('finds nothing where nothing was written', () => {
     const { stored, start, cut } = recover([]);
-    expect(stored).to.deep.equal({ hardState: undefined, entries: [] });
+    expect(stored).to.deep.equal({ hardState: undefined, base: 0, entries: [] });
     expect(start.segment).to.equal(undefined);
     expect(cut).to.equal(undefined);
   });
