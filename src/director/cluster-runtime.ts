@@ -1,7 +1,13 @@
 import { type FlotillaError, formatAddress, type NodeId, RpcError, type SocketAddress } from '../base/index.js';
-import { type ChannelTarget, DirectorService, type MembershipRequest, type NodeRuntime } from '../client/index.js';
+import {
+  type ChannelTarget,
+  DirectorService,
+  type MembershipRequest,
+  Metadata,
+  type NodeRuntime,
+} from '../client/index.js';
 import type { CompressionSettings, RaftSettings } from '../config/index.js';
-import { implementMetadata, MetadataStore } from '../drivers/metadata/index.js';
+import { implementMetadata, MetadataStore, StorePort } from '../drivers/metadata/index.js';
 import { type GroupInbox, PeerNetwork } from '../drivers/raft/index.js';
 import type { RpcChannel } from '../drivers/rpc/index.js';
 import type { Checksum, KvMachine } from '../kv/index.js';
@@ -53,6 +59,8 @@ export interface ClusterRuntimeDependencies {
 export class ClusterRuntime implements ClusterParts {
   readonly groups: DirectorGroups;
   readonly metadata: MetadataStore;
+  /** The metadata as users of this process see it. */
+  readonly userMetadata: Metadata;
   readonly registry: KvRegistryStore;
   readonly directory: DirectorDirectory;
   readonly membership: Membership;
@@ -80,6 +88,7 @@ export class ClusterRuntime implements ClusterParts {
     const group = parts.groups.metadata;
     const metadata = new MetadataStore({ group, machine, clock, logger, history: raft.history });
     this.metadata = metadata;
+    this.userMetadata = new Metadata({ port: new StorePort(metadata, clock), clock, random, logger });
     this.registry = new KvRegistryStore({ metadata, clusterId: cluster.id, clock });
     this.directory = new DirectorDirectory({ metadata, clock, random, logger });
     this.contact = new LeaderContact({ group, clock, graceMs: GRACE_ELECTIONS * raft.electionTimeoutMs });
@@ -187,6 +196,7 @@ export class ClusterRuntime implements ClusterParts {
   }
 
   async close(): Promise<void> {
+    await this.userMetadata.close();
     this.ticketKeys.close();
     this.contact.close();
     this.directory.close();

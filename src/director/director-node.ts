@@ -1,5 +1,11 @@
 import { FlotillaError, type NodeId, RpcError, type SocketAddress } from '../base/index.js';
-import { type ClusterStatus, closeSockets, implementNodeService, RegistryService } from '../client/index.js';
+import {
+  type ClusterStatus,
+  closeSockets,
+  implementNodeService,
+  type Metadata,
+  RegistryService,
+} from '../client/index.js';
 import { MetadataService } from '../drivers/metadata/index.js';
 import { RaftService } from '../drivers/raft/index.js';
 import { type CompressionPolicy, RpcServer, type ServerLimits } from '../drivers/rpc/index.js';
@@ -99,6 +105,11 @@ export class DirectorNode implements AsyncDisposable {
   /** The cluster's id, the same at all its directors. */
   get clusterId(): string {
     return this.member.clusterId;
+  }
+
+  /** The cluster's metadata, as a client has it, without a network between; see {@link Metadata}. */
+  get metadata(): Metadata {
+    return this.member.userMetadata;
   }
 
   /** The workers whose lease holds. */
