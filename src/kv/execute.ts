@@ -38,7 +38,7 @@ export function readRange(state: KvState, op: RangeOp, isUser: boolean): RangeRe
 }
 
 function runTxn(state: KvState, { compare, thenOps, elseOps }: TxnCommand, isUser: boolean): TxnReply {
-  const succeeded = compare.every((comparison) => holds(state.store.current.get(comparison.key), comparison));
+  const succeeded = compare.every((comparison) => holds(state.store.get(comparison.key), comparison));
   const ops = succeeded ? thenOps : elseOps;
   checkOps(state, ops, isUser);
   // Every read may fill a reply; together they may not be more than one can carry.
@@ -55,18 +55,24 @@ function runTxn(state: KvState, { compare, thenOps, elseOps }: TxnCommand, isUse
 function checkOps(state: KvState, ops: readonly TxnOp[], isUser: boolean): void {
   let added = 0;
   let deleted = 0;
-  const leased = new Map<number, number>();
+  let leased: Map<number, number> | undefined;
   for (const op of ops) {
     if (op.type === 'put') {
       added += Buffer.byteLength(op.key) + op.value.length;
-      if (op.lease !== 0) leased.set(op.lease, (leased.get(op.lease) ?? 0) + 1);
+      if (op.lease !== 0) leased = counted(leased, op.lease);
     } else if (op.type === 'delete') {
       deleted += state.store.keys(visible(op.range, isUser), LIMITS.kvDeletedKeysMax).length;
     } else state.store.checkRevision(op.revision);
   }
-  for (const [lease, keys] of leased) checkLease(state, lease, keys, isUser);
+  for (const [lease, keys] of leased ?? []) checkLease(state, lease, keys, isUser);
   if (added > 0) state.checkRoom(added);
   if (deleted > LIMITS.kvDeletedKeysMax) throw tooManyKeys('a delete of');
+}
+
+/** Most puts have no lease, and need no map. */
+function counted(leased: Map<number, number> | undefined, lease: number): Map<number, number> {
+  const counts = leased ?? new Map<number, number>();
+  return counts.set(lease, (counts.get(lease) ?? 0) + 1);
 }
 
 /** What one lease holds, its end must be able to delete at once. */
@@ -91,7 +97,7 @@ function runOp(state: KvState, op: TxnOp, isUser: boolean): TxnOpReply {
 }
 
 function runPut(state: KvState, { key, value, lease, returnPrevious }: PutOp): PutReply {
-  const previous = returnPrevious ? state.store.current.get(key) : undefined;
+  const previous = returnPrevious ? state.store.get(key) : undefined;
   state.put(key, value, lease);
   return { type: 'put', previous };
 }
@@ -101,7 +107,7 @@ function runDelete(state: KvState, { range, returnPrevious }: DeleteOp, isUser: 
   const previous: KeyValue[] = [];
   let room = LIMITS.kvReplyBytesMax;
   for (const key of keys) {
-    const item = state.store.current.get(key);
+    const item = state.store.get(key);
     room -= (item?.value.length ?? 0) + key.length * 3;
     if (returnPrevious && item !== undefined && room >= 0) previous.push(item);
     state.remove(key);

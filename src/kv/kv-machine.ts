@@ -62,7 +62,7 @@ export class KvMachine implements StateMachine {
   }
 
   get keyCount(): number {
-    return this.state.store.current.size;
+    return this.state.store.keyCount;
   }
 
   get leaseCount(): number {

@@ -17,13 +17,13 @@ export class KvState {
   }
 
   put(key: string, value: Uint8Array, lease: number): void {
-    this.leases.detach(this.store.current.get(key)?.lease ?? 0, key);
+    this.leases.detach(this.store.get(key)?.lease ?? 0, key);
     this.store.put(key, value, lease);
     this.leases.attach(lease, key);
   }
 
   remove(key: string): boolean {
-    this.leases.detach(this.store.current.get(key)?.lease ?? 0, key);
+    this.leases.detach(this.store.get(key)?.lease ?? 0, key);
     return this.store.remove(key);
   }
 

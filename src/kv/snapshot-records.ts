@@ -3,7 +3,6 @@ import type { ByteWriter } from './byte-writer.js';
 import type { KeyVersion } from './key-version.js';
 import { isLive } from './key-version.js';
 import { KvState } from './kv-state.js';
-import { sizeOf } from './version-store.js';
 
 /**
  * The state as a sequence of records, each a code and its fields: head, versions in order, leases, sessions, replies,
@@ -40,7 +39,7 @@ function* recordWriters({ store, leases, sessions }: KvState): Generator<(writer
     writer.uint(leases.clockMs);
     writer.uint(leases.nextId);
   };
-  for (const [, version] of store.versions.entries()) yield (writer) => writeVersion(writer, version);
+  for (const version of store.versions()) yield (writer) => writeVersion(writer, version);
   for (const [, { id, ttlMs, expiresAtMs, isReserved }] of leases.leases.entries()) {
     yield (writer) => {
       writer.byte(RECORD.lease);
@@ -97,7 +96,11 @@ export class RecordLoader {
     this.endKey();
     const { store } = this.state;
     // Versions came in key order, so the changes of each revision are in key order as well.
-    for (const [revision, changes] of this.changes) store.changes.set(revision, changes);
+    for (let revision = store.forgottenRevision + 1; revision <= store.revision; revision += 1) {
+      const changes = this.changes.get(revision);
+      if (changes === undefined) throw new MalformedBytes('the changes of a revision are missing');
+      store.changes.push(revision, changes);
+    }
     return this.state;
   }
 
@@ -160,8 +163,7 @@ export class RecordLoader {
         : { key, modRevision, createRevision: 0, version: 0, lease: 0, value: undefined };
     if (this.before?.key !== key) this.endKey();
     this.before = version;
-    store.versions.set(version, version);
-    store.bytes += sizeOf(version);
+    store.load(version);
     if (modRevision <= store.forgottenRevision) return;
     const changes = this.changes.get(modRevision);
     if (changes === undefined) this.changes.set(modRevision, [version]);
@@ -172,8 +174,6 @@ export class RecordLoader {
   private endKey(): void {
     const { before } = this;
     if (before === undefined || !isLive(before)) return;
-    this.state.store.current.set(before.key, before);
-    this.state.store.liveBytes += sizeOf(before);
     this.state.leases.attach(before.lease, before.key);
   }
 

@@ -1,25 +1,25 @@
 import { assert, LIMITS } from '../base/index.js';
+import { ChangeLog } from './change-log.js';
 import type { RangeOp } from './command.js';
-import type { KeyRange } from './key-range.js';
+import { KeyHistory } from './key-history.js';
+import { isSingleKey, type KeyRange } from './key-range.js';
 import { isLive, type KeyValue, type KeyVersion } from './key-version.js';
 import { Refusal } from './refusal.js';
 import type { RangeReply } from './reply.js';
-import { compareKeys, compareNumbers, SortedMap } from './sorted-map.js';
-
-/** A place among the versions: of a key, after a revision. */
-export type VersionId = Pick<KeyVersion, 'key' | 'modRevision'>;
+import { compareKeys, SortedMap } from './sorted-map.js';
+import { ValueArena } from './value-arena.js';
 
 /**
  * Keys and their history since the last compaction.
  *
  * ```
- *   current   key -> its value                             what most reads want
- *   versions  (key, revision) in order, ends included      reads of the past, previous values
- *   changes   revision -> what it changed, in key order    watches
+ *   ordered   key -> its versions, in key order      ranges, snapshots
+ *   byKey     the same by hash                       everything about one key
+ *   changes   revision -> what it changed            watches, forgetting
  * ```
  *
- * All three hold the same immutable versions. A revision is begun by the first `put` or `remove` and ended by `commit`;
- * until then it can be seen in `current` but is not `revision` yet.
+ * All hold the same immutable versions. A revision is begun by the first `put` or `remove` and ended by `commit`; until
+ * then reads of the latest state see it, but it is not `revision` yet.
  */
 export class VersionStore {
   /** The last complete revision; grows by one with every change. */
@@ -32,49 +32,85 @@ export class VersionStore {
   bytes = 0;
   /** Of `bytes`, those of the latest state. */
   liveBytes = 0;
-  current = new SortedMap<string, KeyValue>(compareKeys);
-  versions = new SortedMap<VersionId, KeyVersion>(compareVersions);
-  changes = new SortedMap<number, readonly KeyVersion[]>(compareNumbers);
+  /** Of the latest state. */
+  keyCount = 0;
+  /** What each revision since `forgottenRevision` changed, in key order. */
+  readonly changes = new ChangeLog();
+  private ordered = new SortedMap<string, KeyHistory>(compareKeys);
+  private readonly values = new ValueArena();
+  private readonly byKey = new Map<string, KeyHistory>();
+  /** Raised by `copy`: histories of earlier ones are shared with copies. */
+  private epoch = 0;
   private uncommitted: KeyVersion[] = [];
+
+  /** What a key is now. */
+  get(key: string): KeyValue | undefined {
+    return this.byKey.get(key)?.live;
+  }
 
   /** A value is copied: it may be part of a larger buffer. */
   put(key: string, value: Uint8Array, lease: number): void {
-    const before = this.current.get(key);
+    const history = this.own(key);
+    const before = history.live;
     const modRevision = this.revision + 1;
     const createRevision = before?.createRevision ?? modRevision;
     const version = (before?.version ?? 0) + 1;
-    const kept = Uint8Array.prototype.slice.call(value);
-    const put: KeyValue = { key, value: kept, createRevision, modRevision, version, lease };
-    this.current.set(key, put);
-    this.liveBytes += sizeOf(put) - (before === undefined ? 0 : sizeOf(before));
-    this.record(put);
+    const put: KeyValue = { key, value: this.values.copy(value), createRevision, modRevision, version, lease };
+    if (before === undefined) {
+      this.keyCount += 1;
+      this.liveBytes += history.keyBytes;
+    }
+    this.liveBytes += value.length - (before?.value.length ?? 0);
+    this.record(history, put);
   }
 
   /** False when the key does not exist. */
   remove(key: string): boolean {
-    const before = this.current.get(key);
+    const before = this.get(key);
     if (before === undefined) return false;
-    this.current.delete(key);
-    this.liveBytes -= sizeOf(before);
+    const history = this.own(key);
+    this.keyCount -= 1;
+    this.liveBytes -= history.keyBytes + before.value.length;
     const modRevision = this.revision + 1;
-    this.record({ key, value: undefined, createRevision: 0, modRevision, version: 0, lease: 0 });
+    this.record(history, { key, value: undefined, createRevision: 0, modRevision, version: 0, lease: 0 });
     return true;
   }
 
   /** Ends the revision, if there is a change; returns its changes in key order. */
   commit(): readonly KeyVersion[] {
     if (this.uncommitted.length === 0) return NOTHING;
-    const changed = this.uncommitted.sort(compareVersions);
+    const changed = this.uncommitted;
+    if (changed.length > 1) changed.sort(byKey);
     this.uncommitted = [];
     this.revision += 1;
-    this.changes.set(this.revision, changed);
+    this.changes.push(this.revision, changed);
     return changed;
   }
 
   /** The newest version of a key at or before a revision, if it is a value and still known. */
   at(key: string, revision: number): KeyValue | undefined {
-    const found = this.versions.atOrBefore({ key, modRevision: revision })?.[0] as KeyVersion | undefined;
-    return found?.key === key && isLive(found) ? found : undefined;
+    return this.byKey.get(key)?.at(revision);
+  }
+
+  /** Every version, in order of keys and revisions. */
+  *versions(): Generator<KeyVersion> {
+    for (const [, history] of this.ordered.entries()) yield* history.all();
+  }
+
+  /** Adds a version as it is, from a snapshot: in the order of {@link versions}. */
+  load(version: KeyVersion): void {
+    const history = this.own(version.key);
+    const before = history.live;
+    if (before !== undefined) {
+      this.keyCount -= 1;
+      this.liveBytes -= history.keyBytes + before.value.length;
+    }
+    if (isLive(version)) {
+      this.keyCount += 1;
+      this.liveBytes += history.keyBytes + version.value.length;
+    }
+    history.push(version);
+    this.bytes += history.keyBytes + (version.value?.length ?? 0);
   }
 
   /** @throws Refusal `KV_COMPACTED`, `KV_REVISION_FUTURE` */
@@ -131,20 +167,20 @@ export class VersionStore {
   forgetSome(changesMax: number): void {
     let left = changesMax;
     while (left > 0 && this.forgottenRevision < this.compactRevision) {
-      const first = this.changes.first();
-      if (first === undefined || first[0] > this.compactRevision) {
+      const { oldest } = this.changes;
+      if (oldest === undefined || oldest > this.compactRevision) {
         this.forgottenRevision = this.compactRevision;
         return;
       }
-      const [revision, changes] = first;
+      const changes = this.changes.at(oldest) ?? NOTHING;
       for (const change of changes) this.forgetBefore(change);
-      this.changes.delete(revision);
-      this.forgottenRevision = revision;
+      this.changes.shift();
+      this.forgottenRevision = oldest;
       left -= changes.length;
     }
   }
 
-  /** A frozen copy. */
+  /** A frozen copy, for {@link versions} and the numbers only: what a snapshot is written from. */
   copy(): VersionStore {
     assert(this.uncommitted.length === 0, 'a copy between two revisions');
     const copy = new VersionStore();
@@ -153,50 +189,68 @@ export class VersionStore {
     copy.forgottenRevision = this.forgottenRevision;
     copy.bytes = this.bytes;
     copy.liveBytes = this.liveBytes;
-    copy.current = this.current.copy();
-    copy.versions = this.versions.copy();
-    copy.changes = this.changes.copy();
+    copy.keyCount = this.keyCount;
+    copy.ordered = this.ordered.copy();
+    this.epoch += 1;
     return copy;
   }
 
-  private record(version: KeyVersion): void {
-    this.versions.set(version, version);
+  /** The history of a key, made if need be, that no copy of the store shares. */
+  private own(key: string): KeyHistory {
+    const found = this.byKey.get(key);
+    if (found?.epoch === this.epoch) return found;
+    const own = found === undefined ? new KeyHistory(key, this.epoch) : found.copy(this.epoch);
+    this.byKey.set(key, own);
+    this.ordered.set(key, own);
+    return own;
+  }
+
+  private record(history: KeyHistory, version: KeyVersion): void {
+    history.push(version);
     this.uncommitted.push(version);
-    this.bytes += sizeOf(version);
+    this.bytes += history.keyBytes + (version.value?.length ?? 0);
   }
 
   /** The version before a change can be seen only in revisions before it; the end of a key is as good as no version. */
   private forgetBefore(change: KeyVersion): void {
-    const before = this.versions.atOrBefore({ key: change.key, modRevision: change.modRevision - 1 })?.[1];
-    if (before?.key === change.key) this.forget(before);
-    if (!isLive(change)) this.forget(change);
+    const history = this.own(change.key);
+    const before = history.oldest;
+    if (before !== undefined && before.modRevision < change.modRevision) this.forgetOldest(history, before);
+    if (!isLive(change)) this.forgetOldest(history, change);
+    if (!history.isEmpty) return;
+    this.byKey.delete(change.key);
+    this.ordered.delete(change.key);
   }
 
-  private forget(version: KeyVersion): void {
-    if (this.versions.delete(version)) this.bytes -= sizeOf(version);
+  private forgetOldest(history: KeyHistory, version: KeyVersion): void {
+    assert(history.oldest === version, 'versions that are forgotten in order');
+    history.shift();
+    this.bytes -= history.keyBytes + (version.value?.length ?? 0);
   }
 
   private *live(range: KeyRange): Generator<KeyValue> {
-    for (const [key, item] of this.current.entries(range.from)) {
+    if (isSingleKey(range)) {
+      const item = this.get(range.from);
+      if (item !== undefined) yield item;
+      return;
+    }
+    for (const [key, { live }] of this.ordered.entries(range.from)) {
       if (range.to !== undefined && key >= range.to) return;
-      yield item;
+      if (live !== undefined) yield live;
     }
   }
 
   private *past(range: KeyRange, revision: number): Generator<KeyValue> {
-    let newest: KeyVersion | undefined;
-    for (const [, version] of this.versions.entries({ key: range.from, modRevision: 0 })) {
-      if (range.to !== undefined && version.key >= range.to) break;
-      if (version.key !== newest?.key && isLive(newest)) yield newest;
-      if (version.key !== newest?.key) newest = undefined;
-      if (version.modRevision <= revision) newest = version;
+    for (const [key, history] of this.ordered.entries(range.from)) {
+      if (range.to !== undefined && key >= range.to) return;
+      const item = history.at(revision);
+      if (item !== undefined) yield item;
     }
-    if (isLive(newest)) yield newest;
   }
 }
 
-export function compareVersions(a: VersionId, b: VersionId): number {
-  return compareKeys(a.key, b.key) || a.modRevision - b.modRevision;
+function byKey(a: KeyVersion, b: KeyVersion): number {
+  return compareKeys(a.key, b.key);
 }
 
 /** Bytes that a version counts for in `kvBytesMax`. */

@@ -65,7 +65,10 @@ export class KvWatch {
     const events: WatchEvent[] = [];
     let bytes = 0;
     let looked = 0;
-    for (const [revision, changes] of store.changes.entries(this.next)) {
+    for (;;) {
+      const revision = this.next;
+      const changes = store.changes.at(revision);
+      if (changes === undefined) break;
       for (const change of changes) {
         if (!contains(this.range, change.key)) continue;
         const event = this.eventOf(change);
