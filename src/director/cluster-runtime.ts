@@ -35,6 +35,8 @@ export interface ClusterRuntimeDependencies {
   readonly address: SocketAddress;
   readonly version: string;
   readonly cluster: ClusterRecord;
+  /** The cluster was founded by this start. */
+  readonly isNew: boolean;
   readonly memory: NodeMemory;
   readonly storage: DirectorStorage;
   readonly open: (target: ChannelTarget) => RpcChannel;
@@ -146,6 +148,7 @@ export class ClusterRuntime implements ClusterParts {
     const self = new ClusterRuntime(deps, { book, network, groups });
     await groups.start((group) => network.attach(self.inboxOf(group)));
     self.learnDirectors();
+    groups.campaign(deps.isNew && cluster.members['0'] === 1);
     return self;
   }
 

@@ -20,7 +20,10 @@ import { lateImplementation } from './late-implementation.js';
 import { NodeMemory } from './node-record.js';
 
 export interface DirectorDependencies
-  extends Omit<ClusterRuntimeDependencies, 'cluster' | 'memory' | 'watchers' | 'ending' | 'onFailed' | 'onRemoved'> {
+  extends Omit<
+    ClusterRuntimeDependencies,
+    'cluster' | 'isNew' | 'memory' | 'watchers' | 'ending' | 'onFailed' | 'onRemoved'
+  > {
   /** The directors of a new cluster, this one included. */
   readonly peers: ReadonlyMap<NodeId, SocketAddress> | undefined;
   /** Directors of the cluster that this one was added to. */
@@ -174,7 +177,7 @@ export class DirectorNode implements AsyncDisposable {
     const cluster = await this.entry.enter();
     this.cluster = await ClusterRuntime.open({
       ...this.deps,
-      ...{ cluster, memory, watchers: this.watchers },
+      ...{ cluster, isNew, memory, watchers: this.watchers },
       ending: this.ending.signal,
       onFailed: (error) => this.end(error),
       onRemoved: (group) => {

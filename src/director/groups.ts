@@ -75,6 +75,13 @@ export class DirectorGroups {
     }
   }
 
+  /** Of a new cluster the first founder leads without waiting; a group of one never waits. */
+  campaign(isFirstFounder: boolean): void {
+    for (const { group } of this.all.values()) {
+      if (isFirstFounder || group.status().config.voters.length === 1) group.campaign();
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.all.values()].map(({ group }) => group.close()));
   }

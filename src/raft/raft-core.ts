@@ -78,6 +78,16 @@ export class RaftCore {
     else if (nowMs >= node.electionDeadlineMs && node.isPromotable) startPreVote(node);
   }
 
+  /**
+   * Campaigns now instead of after an election timeout, unless a leader is known. Of use when nobody can lead yet: in a
+   * group of one, or at one founder of a new group. The usual rules decide whether it is won.
+   */
+  campaign(nowMs: number): void {
+    const { node } = this;
+    this.advance(nowMs);
+    if (node.leader === undefined && node.isPromotable) startPreVote(node);
+  }
+
   /** When `tick` has something to do next; may move either way with every input. `Infinity`: nothing by itself. */
   nextDeadlineMs(): number {
     const { node } = this;

@@ -140,6 +140,12 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
   }
 
   /** @throws RpcError `CLOSED` before `start()` */
+  /** Does not wait for an election timeout when no leader is known; see `RaftCore.campaign`. */
+  campaign(): void {
+    this.engine?.core.campaign(this.parts.clock.nowMs());
+    this.engine?.wake();
+  }
+
   status(): RaftGroupStatus {
     const engine = this.started();
     const { core, applier, proposer, reads, snapshotter, writes } = engine;
