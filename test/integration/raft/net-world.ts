@@ -3,7 +3,12 @@
  * on QUIC over loopback.
  */
 import { type NodeId, Prng, type SocketAddress } from '../../../src/base/index.js';
-import { type GroupInbox, PeerNetwork, type PeerNetworkOptionsInput } from '../../../src/drivers/raft/index.js';
+import {
+  type ChunkDeflate,
+  type GroupInbox,
+  PeerNetwork,
+  type PeerNetworkOptionsInput,
+} from '../../../src/drivers/raft/index.js';
 import { RpcChannel, RpcServer } from '../../../src/drivers/rpc/index.js';
 import type { MemoryNetwork } from '../../../src/io/memory/index.js';
 import { systemClock, systemRandom } from '../../../src/io/system/index.js';
@@ -83,6 +88,7 @@ export interface DirectorOptions {
   /** Whether it knows where the others are before they say so. Default true. */
   readonly knowsPeers?: boolean;
   readonly connectionAgeMsMax?: number;
+  readonly deflate?: ChunkDeflate;
 }
 
 export abstract class NetWorld {
@@ -137,6 +143,7 @@ export abstract class NetWorld {
       random,
       logger,
       options: given.options,
+      deflate: given.deflate,
     });
     const bulkPort = () => bulkEndpoint.address.port;
     const server = new RpcServer({ ...rpc, services: [network.service()], bulkPort });

@@ -3,12 +3,16 @@ import type { Clock, GroupId, Logger, MemberId, ProposeOptions, Random, Snapshot
 import type { InstallSnapshot, RaftMessage } from '../../../raft/index.js';
 import { type CallContext, type Implementation, implement } from '../../../rpc/index.js';
 import type { GroupInbox, RaftNetwork } from '../network.js';
+import { type ChunkDeflate, threadedDeflate } from './chunk-packer.js';
 import { newPeerNetworkCounters, type PeerNetworkCounters } from './network-counters.js';
 import { Peer, type PeerChannel, type PeerHost } from './peer.js';
 import { type PeerNetworkOptions, type PeerNetworkOptionsInput, peerNetworkOptions } from './peer-network-options.js';
 import { decodeProposal, encodeProposal } from './proposal-codec.js';
 import type { Envelope } from './raft-decode.js';
 import { callingDirector, RaftService, raftMethod } from './raft-service.js';
+import { SnapshotReceiver, type SnapshotReceiverHost } from './snapshot-receiver.js';
+import { SnapshotSender, type SnapshotSenderHost } from './snapshot-sender.js';
+import { Throttle } from './throttle.js';
 
 /** What the network dials: an `RpcChannel` to exactly this director. */
 export interface PeerTarget {
@@ -34,6 +38,8 @@ export interface PeerNetworkParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly options?: PeerNetworkOptionsInput | undefined;
+  /** Compresses chunks of snapshots. Default: zlib's threads; a simulation needs one that does not wait. */
+  readonly deflate?: ChunkDeflate | undefined;
 }
 
 /**
@@ -61,6 +67,9 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
   private dirty: Peer[] = [];
   private isWindowOpen = false;
   private readonly lostPeers = new Set<Peer>();
+  private readonly sending = new Map<string, { readonly sender: SnapshotSender; readonly ended: Promise<void> }>();
+  private readonly transfers: SnapshotSenderHost & SnapshotReceiverHost;
+  private readonly receiver: SnapshotReceiver;
 
   /** @throws FlotillaError `OPTION_INVALID` */
   constructor(parts: PeerNetworkParts) {
@@ -74,6 +83,8 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
     this.logger = parts.logger;
     this.options = peerNetworkOptions(parts.options);
     this.life = Buffer.from(parts.random.bytes(LIFE_BYTES)).toString('hex');
+    this.transfers = this.transferHost();
+    this.receiver = new SnapshotReceiver(this.transfers);
   }
 
   /** From now on the group gets what comes for it; returns how to stop that. */
@@ -89,7 +100,7 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
     return implement(RaftService, {
       link: (frames, context) => this.accept(frames, context),
       propose: (input, context) => this.onPropose(input, context),
-      snapshot: async function* () {},
+      snapshot: (frames, context) => this.receiver.serve(frames, context),
     });
   }
 
@@ -128,14 +139,26 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
     }
   }
 
+  /** One transfer per member at a time: a newer message takes the place of the older, whose promise follows it. */
   sendSnapshot(
-    _to: NodeId,
-    _group: GroupId,
-    _from: MemberId,
-    _message: InstallSnapshot,
-    _store: SnapshotStore,
+    to: NodeId,
+    group: GroupId,
+    from: MemberId,
+    message: InstallSnapshot,
+    store: SnapshotStore,
   ): Promise<void> {
-    return Promise.reject(RpcError.of('CLOSED', 'not there yet'));
+    if (this.isClosed) return Promise.reject(RpcError.of('CLOSED', `${this.node} is closing`));
+    const key = `${group} ${to}`;
+    const job = { to, group, from, message, store };
+    const present = this.sending.get(key);
+    if (present !== undefined) {
+      present.sender.renew(job);
+      return present.ended;
+    }
+    const sender = new SnapshotSender(this.transfers, job);
+    const ended = sender.run().finally(() => this.sending.delete(key));
+    this.sending.set(key, { sender, ended });
+    return ended;
   }
 
   forward(to: NodeId, group: GroupId, command: Uint8Array, options: ProposeOptions): Promise<Uint8Array> {
@@ -166,7 +189,10 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
   /** Ends all links and channels; peers that know this director see it leave at once. Idempotent. */
   async close(): Promise<void> {
     this.isClosed = true;
-    for (const peer of this.peers.values()) peer.break(RpcError.of('CLOSED', `${this.node} is closing`));
+    const error = RpcError.of('CLOSED', `${this.node} is closing`);
+    for (const { sender } of this.sending.values()) sender.stop(error);
+    this.receiver.close();
+    for (const peer of this.peers.values()) peer.break(error);
     this.groups.clear();
   }
 
@@ -207,6 +233,19 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
   }
 
   // Private
+
+  private transferHost(): SnapshotSenderHost & SnapshotReceiverHost {
+    const { clusterId, clock, random, logger, counters } = this;
+    const { snapshot: transfer } = this.options;
+    return {
+      ...{ clusterId, clock, random, logger, counters, transfer },
+      zip: this.parts.deflate ?? threadedDeflate,
+      throttle: new Throttle(clock, transfer.bytesPerSecond),
+      channelTo: (node) => this.peer(node).channelTo(),
+      checkCluster: (id, context) => this.checkCluster(id, context),
+      inboxOf: (group) => this.groups.get(group),
+    };
+  }
 
   private peer(node: NodeId): Peer {
     let peer = this.peers.get(node);

@@ -13,7 +13,7 @@ import type { Envelope } from './raft-decode.js';
 import { raftMethod } from './raft-service.js';
 
 /** As much of an `RpcChannel` as the network uses. */
-export type PeerChannel = Pick<RpcChannel, 'state' | 'counters' | 'bidiStream' | 'begin' | 'close'>;
+export type PeerChannel = Pick<RpcChannel, 'state' | 'hello' | 'counters' | 'ready' | 'bidiStream' | 'begin' | 'close'>;
 
 /** What a peer needs of the network. */
 export interface PeerHost {
