@@ -105,7 +105,7 @@ export class RaftNode {
   }
 
   get isDiskStalled(): boolean {
-    return this.nowMs - this.persistence.oldestMs >= this.options.diskStallMs;
+    return this.nowMs >= this.persistence.oldestMs + this.options.diskStallMs; // as the deadline is computed
   }
 
   /**

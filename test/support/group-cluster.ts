@@ -82,8 +82,9 @@ export class GroupCluster<M extends StateMachine = ListMachine> {
     this.network.isolate(member.node);
   }
 
+  /** Ends the process in an orderly way, unless it was killed, and starts it again. */
   async restart(member: GroupNode<M>): Promise<void> {
-    await this.run(member.group.close());
+    if (member.isUp) await this.run(member.group.close());
     this.network.heal();
     member.machine = this.makeMachine();
     member.group = this.makeGroup(member);
@@ -126,14 +127,16 @@ export class GroupCluster<M extends StateMachine = ListMachine> {
 
   private makeGroup(member: GroupNode<M>): RaftGroup {
     const { log, snapshots } = member.open();
-    return new RaftGroup({
+    const isAlive = () => member.group === group;
+    const group: RaftGroup = new RaftGroup({
       ...{ id: TEST_GROUP, node: member.node, member: member.member, store: log, snapshots, machine: member.machine },
-      ...{ network: this.network.portOf(member.node), clock: this.clock, logger: silentLogger },
+      ...{ network: this.network.portOf(member.node, isAlive), clock: this.clock, logger: silentLogger },
       random: this.random.fork(`${member.node}/${this.clock.nowMs()}`),
       options: this.settings.options ?? {},
-      onFailed: (error) => member.failures.push(error),
+      onFailed: (error) => isAlive() && member.failures.push(error),
       onEvent: (event) => member.events.push(event),
     });
+    return group;
   }
 
   private makeMachine(): M {
@@ -162,4 +165,9 @@ export async function endOf(promise: Promise<Uint8Array | undefined> | undefined
   } catch (error) {
     return error instanceof RpcError ? error.reason : String(error);
   }
+}
+
+/** The reason of the error that it rejects with. */
+export async function reasonOf(promise: Promise<unknown> | undefined): Promise<string> {
+  return endOf(promise?.then(() => bytes('it resolved')));
 }

@@ -13,7 +13,7 @@ export class GroupNetwork {
   drops: (message: RaftMessage, from: NodeId, to: NodeId) => boolean = () => false;
   /** How often a transfer of a snapshot breaks before one succeeds. */
   snapshotFailures = 0;
-  readonly sent: RaftMessage[] = [];
+  readonly sent: { readonly from: NodeId; readonly to: NodeId; readonly message: RaftMessage }[] = [];
   forwarded = 0;
   private readonly clock: Clock;
   private readonly inboxes = new Map<NodeId, GroupInbox>();
@@ -39,11 +39,13 @@ export class GroupNetwork {
     this.isolated.clear();
   }
 
-  portOf(node: NodeId): RaftNetwork {
+  /** Until `isAlive` says that the process is gone. */
+  portOf(node: NodeId, isAlive: () => boolean): RaftNetwork {
     let batch: { readonly to: NodeId; readonly from: MemberId; readonly message: RaftMessage }[] = [];
     return {
       send: (to, _group, from, message) => {
-        this.sent.push(message);
+        if (!isAlive()) return;
+        this.sent.push({ from: node, to, message });
         batch.push({ to, from, message });
       },
       flush: () => {
@@ -90,12 +92,7 @@ export class GroupNetwork {
     inbox.receive(node, from, message);
   }
 
-  private async forward(
-    node: NodeId,
-    to: NodeId,
-    command: Uint8Array,
-    options: ProposeOptions,
-  ): Promise<Uint8Array> {
+  private async forward(node: NodeId, to: NodeId, command: Uint8Array, options: ProposeOptions): Promise<Uint8Array> {
     this.forwarded += 1;
     await this.pause();
     const inbox = this.inboxes.get(to);

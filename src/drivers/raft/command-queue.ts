@@ -19,9 +19,9 @@ export class CommandQueue {
   }
 
   /** Whether what waits should become an entry although others are in flight. */
-  isDue({ commandsMax, bytesMax, timeThresholdMs }: BatchOptions, nowMs: number): boolean {
-    if (this.urgent.length > 0 || this.length >= commandsMax || this.bytes >= bytesMax) return true;
-    return nowMs - (this.normal.peek()?.sinceMs ?? Number.POSITIVE_INFINITY) >= timeThresholdMs;
+  isDue(batch: BatchOptions, nowMs: number): boolean {
+    if (this.urgent.length > 0 || this.length >= batch.commandsMax || this.bytes >= batch.bytesMax) return true;
+    return nowMs >= this.dueMs(batch);
   }
 
   /** When the oldest has waited for `timeThresholdMs`. */

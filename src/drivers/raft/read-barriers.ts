@@ -74,7 +74,7 @@ export class ReadBarriers {
     for (const queue of this.queues) {
       const size = queue.gathering.length;
       if (size === 0) continue;
-      const isDue = queue.asked === 0 || size >= sizeThreshold || nowMs - queue.sinceMs >= timeThresholdMs;
+      const isDue = queue.asked === 0 || size >= sizeThreshold || nowMs >= queue.sinceMs + timeThresholdMs;
       if (isDue) this.askFor(queue, nowMs);
     }
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bytes, endOf, GroupCluster, type GroupNode } from '../../../support/group-cluster.js';
+import { bytes, GroupCluster, type GroupNode, reasonOf } from '../../../support/group-cluster.js';
 import type { ListMachine } from '../../../support/list-machine.js';
 
 describe('drivers/raft: read barriers', () => {
@@ -114,8 +114,8 @@ describe('drivers/raft: read barriers', () => {
       // Until its lease is over.
       await cluster.clock.advance(320);
       const startMs = cluster.clock.nowMs();
-      const read = leader.group.readBarrier(consistency, { timeoutMs: 900 }).then(() => undefined);
-      expect(await cluster.run(endOf(read))).to.equal('NO_LEADER');
+      const read = leader.group.readBarrier(consistency, { timeoutMs: 900 });
+      expect(await cluster.run(reasonOf(read))).to.equal('NO_LEADER');
       expect(cluster.clock.nowMs() - startMs).to.be.within(899.9, 1_000);
       expect(leader.group.status().pendingReads).to.equal(0);
     }
@@ -123,15 +123,19 @@ describe('drivers/raft: read barriers', () => {
 
   it('more reads than may wait are refused with OVERLOADED', async () => {
     const { cluster, leader } = await quiet({ readsMax: 2 });
-    const read = () => endOf(leader.group.readBarrier('linearizable').then(() => undefined));
-    expect(await cluster.run(Promise.all([read(), read(), read()]))).to.deep.equal(['', '', 'OVERLOADED']);
-    expect(await cluster.run(read())).to.equal('');
+    const read = () => reasonOf(leader.group.readBarrier('linearizable'));
+    expect(await cluster.run(Promise.all([read(), read(), read()]))).to.deep.equal([
+      'it resolved',
+      'it resolved',
+      'OVERLOADED',
+    ]);
+    expect(await cluster.run(read())).to.equal('it resolved');
   });
 
   it('reads that wait when the group is closed are told', async () => {
     const { cluster, leader } = await quiet();
     for (const other of cluster.others(leader)) cluster.network.isolate(other.node);
-    const read = endOf(leader.group.readBarrier('linearizable').then(() => undefined));
+    const read = reasonOf(leader.group.readBarrier('linearizable'));
     await cluster.clock.advance(1);
     await cluster.run(leader.group.close());
     expect(await read).to.equal('CLOSED');
