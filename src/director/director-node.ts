@@ -125,6 +125,15 @@ export class DirectorNode implements AsyncDisposable {
     return this.member.groups.get(id);
   }
 
+  /**
+   * A hash of this director's copy of the metadata, and the log index it stands for: equal at all directors that have
+   * applied the same. Costs a pass over everything.
+   */
+  metadataHash(): { readonly appliedIndex: number; readonly hash: string } {
+    const { metadata } = this.member;
+    return { appliedIndex: metadata.group.appliedIndex, hash: metadata.machine.stateHash() };
+  }
+
   /** The same as `flotilla status` prints. */
   status(): ClusterStatus {
     return statusOf(this.status_);
