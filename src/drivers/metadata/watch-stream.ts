@@ -33,6 +33,11 @@ export async function* watchStream(options: WatchStreamOptions): AsyncGenerator<
   }
   const reader = new WatchReader(options, fromRevision);
   try {
+    const { compactRevision } = store.machine;
+    if (fromRevision <= compactRevision) {
+      yield { type: 'compacted', oldestRevision: compactRevision + 1 };
+      return;
+    }
     yield { type: 'started', revision: fromRevision - 1, heartbeatMs };
     while (!signal.aborted) {
       const answer = reader.watch.poll(EVENTS_PER_MESSAGE, BYTES_PER_MESSAGE);
