@@ -9,8 +9,8 @@ export interface Mutant {
 }
 
 export const MUTANTS: readonly Mutant[] = [
-  { name: 'acknowledges before it is durable', faults: { ackEarly: true } },
-  { name: 'forgets its vote in a restart', faults: { forgetVote: true } },
+  { name: 'acknowledges before it is durable', faults: { acknowledgesEarly: true } },
+  { name: 'forgets its vote in a restart', faults: { forgetsVote: true } },
   { name: 'commits entries of older terms by counting', rules: { mayCommitByCount: () => true } },
   { name: 'answers reads before it committed in its term', rules: { mayServeReads: () => true } },
   {
@@ -25,5 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
     },
   },
+  { name: 'executes a command each time it comes', faults: { skipsDeduplication: true } },
+  { name: 'answers reads from its own state at once', faults: { readsLocally: true } },
   { name: 'keeps its lease while it hands leadership over', rules: { mayUseLease: () => true } },
 ];

@@ -1,7 +1,7 @@
-import type { LogEntry, MemberId } from '../../../src/ports/index.js';
+import { systemCrc32 } from '../../../src/io/disk/index.js';
+import type { HardState, LogEntry, MemberId } from '../../../src/ports/index.js';
 import type { Effects, MessageAfterPersist, RaftCore } from '../../../src/raft/index.js';
 import type { RaftNode } from '../../../src/raft/node.js';
-import type { SimState } from './sim-disk.js';
 
 /** A property of figure 3.2 of the Raft dissertation does not hold. */
 export class SafetyViolation extends Error {
@@ -28,14 +28,21 @@ export class SimChecks {
   private readonly leaders = new Map<number, MemberId>();
   private readonly entries = new Map<string, { readonly before: number | undefined; readonly text: string }>();
   private readonly committed = new Map<number, { readonly term: number; readonly inTerm: number }>();
-  private readonly hashes = new Map<number, number>();
+  private readonly appliedEntries = new Map<number, string>();
+  private readonly hashes = new Map<number, string>();
   private readonly votes = new Map<string, MemberId>();
+  private readonly votedIn = new Map<MemberId, number>();
+  /** Up to where a member has said that it holds the log, unless a leader replaced it since. */
+  private readonly promised = new Map<MemberId, number>();
 
   /** After a step: what the member is now, and what it wants done. */
   look(watched: Watched, effects: Effects): void {
     const node = inside(watched.core);
     this.checkElection(watched, node);
-    for (const entry of effects.persist?.entries ?? []) this.checkMatching(node, entry);
+    const { entries = [] } = effects.persist ?? {};
+    for (const entry of entries) this.checkMatching(node, entry);
+    const replacedFrom = entries[0]?.index ?? Number.POSITIVE_INFINITY;
+    if (replacedFrom <= this.promisedBy(node.id)) this.promised.set(node.id, replacedFrom - 1);
     this.checkCommit(watched, node);
   }
 
@@ -43,12 +50,35 @@ export class SimChecks {
   sent(from: MemberId, message: MessageAfterPersist): void {
     if (message.type === 'voteRequest') this.vote(from, message.term, from);
     if (message.type === 'voteReply' && message.isGranted) this.vote(from, message.term, message.to);
+    if (message.type === 'appendAccept') {
+      this.promised.set(from, Math.max(this.promisedBy(from), message.match));
+    }
   }
 
-  /** State machine safety: after the same entry every state is the same. */
-  applied(id: MemberId, { index, hash }: SimState): void {
+  /** After a restart: what left as a vote or an acknowledgement must still be known. */
+  restarted(id: MemberId, { term, vote }: HardState, lastIndex: number): void {
+    const voted = this.votes.get(`${id}/${term}`);
+    if (term < (this.votedIn.get(id) ?? 0))
+      fail(`durable votes: member ${id} comes back in term ${term}, it voted later`);
+    if (voted !== undefined && voted !== vote)
+      fail(`durable votes: member ${id} forgot its vote for ${voted} in ${term}`);
+    const promised = this.promisedBy(id);
+    if (lastIndex < promised)
+      fail(`durable log: member ${id} acknowledged ${promised} and comes back with ${lastIndex}`);
+  }
+
+  /** State machine safety: nobody applies another entry at an index. */
+  applied(id: MemberId, { index, term, data }: LogEntry): void {
+    const text = `${term}:${hashOf(data)}`;
+    const known = this.appliedEntries.get(index) ?? text;
+    if (known !== text) fail(`state machine safety: member ${id} applies another entry ${index}`);
+    this.appliedEntries.set(index, text);
+  }
+
+  /** After the same entries every state is the same, also where they came as a snapshot. */
+  state(id: MemberId, index: number, hash: string): void {
     const known = this.hashes.get(index) ?? hash;
-    if (known !== hash) fail(`state machine safety: member ${id} differs after entry ${index}`);
+    if (known !== hash) fail(`state machine safety: the state of member ${id} differs after entry ${index}`);
     this.hashes.set(index, hash);
   }
 
@@ -73,7 +103,7 @@ export class SimChecks {
   private checkMatching(node: RaftNode, { index, term, type, data }: LogEntry): void {
     const key = `${index}/${term}`;
     const before = node.log.termAt((index - 1) as never);
-    const text = `${type}${data.join()}`;
+    const text = `${type}${hashOf(data)}`;
     const known = this.entries.get(key);
     if (known === undefined) this.entries.set(key, { before, text });
     else if (known.text !== text || (before !== undefined && known.before !== undefined && known.before !== before)) {
@@ -94,17 +124,26 @@ export class SimChecks {
     this.committedTo = Math.max(this.committedTo, log.commit);
   }
 
+  private promisedBy(id: MemberId): number {
+    return this.promised.get(id) ?? 0;
+  }
+
   private vote(voter: MemberId, term: number, candidate: MemberId): void {
     const key = `${voter}/${term}`;
     const known = this.votes.get(key) ?? candidate;
     if (known !== candidate) fail(`durable votes: member ${voter} votes for ${known} and ${candidate} in term ${term}`);
     this.votes.set(key, candidate);
+    this.votedIn.set(voter, Math.max(this.votedIn.get(voter) ?? 0, term));
   }
 }
 
 /** The state behind a core, which only checks may look at. */
 export function inside(core: RaftCore): RaftNode {
   return Reflect.get(core, 'node') as RaftNode;
+}
+
+function hashOf(data: Uint8Array): number {
+  return systemCrc32(data) ^ data.length;
 }
 
 function fail(what: string): never {

@@ -1,218 +1,315 @@
-import type { Prng } from '../../../src/base/index.js';
-import type { LogEntry, MemberId, SnapshotMeta } from '../../../src/ports/index.js';
+import { FlotillaError, type Prng } from '../../../src/base/index.js';
+import type { LogIndex, MemberId, SnapshotMeta } from '../../../src/ports/index.js';
 import {
+  type AfterPersist,
   type Effects,
-  type MessageAfterPersist,
-  type Persist,
+  logIndex,
   RaftCore,
   type RaftMessage,
-  type ReadId,
-  type ReadMode,
+  type Restored,
+  restored,
 } from '../../../src/raft/index.js';
 import { SAFETY_RULES } from '../../../src/raft/rules.js';
-import type { Watched } from './sim-checks.js';
-import type { SimDisk, SimState } from './sim-disk.js';
+import { SafetyViolation, type Watched } from './sim-checks.js';
 import type { SimHost } from './sim-host.js';
+import { SimKv } from './sim-kv.js';
+import { SimProcess } from './sim-process.js';
+import type { Answer, Question } from './sim-requests.js';
+import { SimService } from './sim-service.js';
+import { type Found, SimStorage } from './sim-storage.js';
 
 /** One member with its disk, its clock and its state machine, driven as a real driver would. */
 export class SimMember {
   readonly id: MemberId;
-  readonly machine: string;
-  readonly disk: SimDisk;
-  isUp = false;
-  /** Its disk finishes nothing. */
-  isDiskHung = false;
-  core!: RaftCore;
-  state: SimState = { index: 0, hash: 0 };
-  private watched!: Watched;
-  private readonly world: SimHost;
+  /** Where it lives. */
+  readonly node: string;
+  readonly process: SimProcess;
+  readonly storage: SimStorage;
+  /** Of the present life, or the last one. */
+  core: RaftCore | undefined;
+  kv: SimKv;
+  /** Its disk cannot be used any more: it will not come back under this id. */
+  isLost = false;
+  private readonly host: SimHost;
   private readonly random: Prng;
+  private readonly founding: Restored | undefined;
   private readonly clockRate: number;
   private readonly clockOffsetMs: number;
-  private life = 0;
-  private writes: { readonly persist: Persist; readonly state: SimState | undefined }[] = [];
-  private isWriting = false;
-  private waiting: { readonly sequence: number; readonly messages: readonly MessageAfterPersist[] }[] = [];
+  private service!: SimService;
+  private watched!: Watched;
+  private waiting: AfterPersist[] = [];
   private durable = 0;
   private wakeAtMs = Number.POSITIVE_INFINITY;
-  private reads = new Map<ReadId, { readonly mustSee: number; readonly mode: ReadMode }>();
-  private received = new Map<SnapshotMeta, SimState>();
+  private applying: Effects['apply'][] = [];
+  private isRestoring = false;
+  private isSaving = false;
+  private isReady = false;
+  private receiving: { readonly untilMs: number } | undefined;
 
-  constructor(world: SimHost, id: MemberId, machine: string, disk: SimDisk) {
-    this.world = world;
+  constructor(host: SimHost, id: MemberId, node: string, founding: Restored | undefined) {
+    this.host = host;
     this.id = id;
-    this.machine = machine;
-    this.disk = disk;
-    this.random = world.random.fork(`member ${id} on ${machine}`);
-    this.clockRate = 1 + this.random.float() * (world.options.clockDriftMax - 1) * 0.99;
+    this.node = node;
+    this.founding = founding;
+    this.process = new SimProcess(host.events);
+    this.random = host.random.fork(`member ${id} on ${node}`);
+    this.storage = new SimStorage(this.process, this.random.fork('disk'), host.counts, () => host.diskDelayMs());
+    this.kv = new SimKv(false);
+    this.clockRate = 1 + this.random.float() * (host.options.clockDriftMax - 1) * 0.99;
     this.clockOffsetMs = this.random.float() * 10_000;
   }
 
   /** The member's own monotonic clock, which runs at its own rate. */
   get nowMs(): number {
-    return this.clockOffsetMs + this.world.nowMs * this.clockRate;
+    return this.clockOffsetMs + this.host.events.nowMs * this.clockRate;
+  }
+
+  /** Started and running. */
+  get isLive(): boolean {
+    return this.process.isUp && this.isReady;
+  }
+
+  get isLeading(): boolean {
+    return this.isLive && this.core?.status().role === 'leader';
   }
 
   start(): void {
-    this.life += 1;
-    this.isUp = true;
-    this.durable = 0;
-    this.state = this.disk.state;
-    const { restored } = this.disk;
-    const { faults, options, rules } = this.world;
-    const hardState = faults.forgetVote ? { ...restored.hardState, vote: undefined } : restored.hardState;
-    const parts = { id: this.id, random: this.random.fork(`life ${this.life}`), nowMs: this.nowMs, options };
-    this.core = new RaftCore(parts, { ...restored, hardState }, { ...SAFETY_RULES, ...rules });
-    this.watched = { id: this.id, core: this.core, commit: 0, ledTerm: 0 };
-    this.pump();
+    this.process.begin();
+    this.host.counts.starts += 1;
+    this.host.events.track(this.boot(this.process.life));
   }
 
-  /** Loses the writes under way, but perhaps for a part of the first. */
-  crash(): void {
-    const first = this.writes[0];
-    if (first !== undefined) this.disk.storeTorn(first.persist, this.random.int(first.persist.entries.length + 1));
-    this.isUp = false;
-    this.life += 1;
-    this.writes = [];
-    this.isWriting = false;
+  /** The power fails, or only the process ends: then the kernel keeps what was written. */
+  crash(kind: 'power' | 'process' = 'power'): void {
+    if (kind === 'power') this.storage.disk.crash();
+    else this.storage.disk.kill();
+    this.process.end();
+    this.isReady = false;
+    this.receiving = undefined;
+    this.isRestoring = false;
+    this.isSaving = false;
     this.waiting = [];
-    this.reads.clear();
-    this.received.clear();
+    this.applying = [];
+    this.durable = 0;
     this.wakeAtMs = Number.POSITIVE_INFINITY;
   }
 
-  receive(from: MemberId, message: RaftMessage, state: SimState | undefined): void {
-    if (!this.isUp) return;
-    if (message.type === 'installSnapshot' && state !== undefined) this.received.set(message.meta, state);
-    this.core.step(from, message, this.nowMs);
+  receive(from: MemberId, message: RaftMessage): void {
+    if (!this.isReady) return;
+    this.core?.step(from, message, this.nowMs);
     this.pump();
   }
 
-  propose(payload: Uint8Array): boolean {
-    const { isAccepted } = this.core.propose([payload], this.nowMs);
-    this.pump();
-    return isAccepted;
+  ask(question: Question, answer: (answer: Answer) => void): void {
+    if (this.isReady) this.service.ask(question, answer);
   }
 
-  read(mode: ReadMode): void {
-    const mustSee = this.world.checks.committedTo;
-    const id = this.core.readIndex(mode, this.nowMs);
-    this.reads.set(id, { mustSee, mode });
-    const before = this.world.counts.reads;
-    this.pump();
-    if (mode === 'lease' && this.world.counts.reads > before) this.world.counts.leaseReads += 1;
+  /** Appends a command of nobody, if this member leads; for the caller to pump. */
+  propose(): boolean {
+    return this.isReady && this.service.proposeNoise();
+  }
+
+  /** A read for the checks alone. */
+  probe(mode: 'lease' | 'linearizable'): void {
+    if (this.isReady) this.service.ask({ type: 'read', mode, key: 'noise' }, () => undefined);
   }
 
   snapshot(keep: number): void {
-    if (this.state.index <= (this.disk.snapshot?.index ?? 0)) return;
-    const meta = this.core.snapshotMeta(this.state.index as never);
-    if (meta === undefined) return;
-    this.disk.save(meta, this.state);
-    this.core.snapshotSaved(meta);
-    this.disk.compact(this.core.compact(Math.max(0, meta.index - keep) as never));
+    if (this.isReady && !this.isSaving && !this.isRestoring) this.host.events.track(this.save(keep, this.process.life));
+  }
+
+  /** Says who may send a snapshot now: one at a time, for at most so long. */
+  receiveSnapshot(forMs: number): object | undefined {
+    const { nowMs } = this.host.events;
+    if (this.receiving !== undefined && this.receiving.untilMs > nowMs) return undefined;
+    this.receiving = { untilMs: nowMs + forMs };
+    return this.receiving;
+  }
+
+  isReceiving(ticket: object): boolean {
+    return this.receiving === ticket;
   }
 
   /** Drains and carries out; call after every input. */
   pump(): void {
-    const effects = this.core.drain();
-    this.world.checks.look(this.watched, effects);
-    for (const message of effects.sendNow) this.world.send(this.id, message);
-    this.persist(effects);
-    this.apply(effects);
-    for (const read of effects.readStates) {
-      const asked = this.reads.get(read.id);
-      this.reads.delete(read.id);
-      if (asked !== undefined && read.index !== undefined) {
-        this.world.checks.read(this.id, read.index, asked.mustSee, asked.mode);
-        this.world.counts.reads += 1;
-      }
+    const { core, host } = this;
+    if (core === undefined || !this.isReady) return;
+    const effects = core.drain();
+    host.checks.look(this.watched, effects);
+    for (const message of effects.sendNow) {
+      if (message.type === 'installSnapshot') host.sendSnapshot(this.id, message);
+      else host.send(this.id, message);
     }
-    for (const event of effects.events) this.world.heard(this.id, event);
+    this.persist(effects);
+    if (effects.apply.snapshot !== undefined || effects.apply.entries.length > 0) this.applying.push(effects.apply);
+    this.applyNext();
+    for (const read of effects.readStates) this.service.readState(read);
+    for (const event of effects.events) host.heard(this.id, event);
     this.arm();
+  }
+
+  private async boot(life: number): Promise<void> {
+    const kv = new SimKv(this.host.faults.skipsDeduplication === true);
+    try {
+      const found = await this.storage.open(this.founding, kv.machine);
+      const { meta } = found.snapshot ?? {};
+      if (meta !== undefined) await kv.machine.restore(this.storage.snapshots.read(meta));
+      if (life === this.process.life) this.begin(kv, found);
+    } catch (error) {
+      if (life === this.process.life) this.notStarted(error);
+    }
+  }
+
+  private begin(kv: SimKv, { log, snapshot }: Found): void {
+    const { faults, options, rules, checks } = this.host;
+    const meta = snapshot?.meta;
+    const found = restored(log, meta);
+    const hardState = faults.forgetsVote === true ? { ...found.hardState, vote: undefined } : found.hardState;
+    const random = this.random.fork(`life ${this.process.life}`);
+    const parts = { id: this.id, random, nowMs: this.nowMs, options };
+    this.kv = kv;
+    kv.restored(meta?.index ?? 0);
+    if (meta !== undefined) checks.state(this.id, meta.index, kv.machine.stateHash());
+    this.core = new RaftCore(parts, { ...found, hardState }, { ...SAFETY_RULES, ...rules });
+    checks.restarted(this.id, hardState, this.core.status().lastIndex);
+    this.watched = { id: this.id, core: this.core, commit: 0, ledTerm: 0 };
+    this.service = new SimService(this, this.core, this.host);
+    this.isReady = true;
+    this.pump();
+  }
+
+  private notStarted(error: unknown): void {
+    if (!(error instanceof FlotillaError)) throw error;
+    this.crash();
+    if (error.code === 'DISK_FAILED' || error.code === 'DISK_FULL') {
+      this.host.diskFailed(this.id);
+      return;
+    }
+    if (!this.storage.wasHarmed) throw new SafetyViolation(`member ${this.id} refuses a good disk: ${error.message}`);
+    this.isLost = true;
+    this.host.lost(this.id);
   }
 
   private persist({ persist, sendAfterPersist }: Effects): void {
     if (sendAfterPersist.messages.length > 0) this.waiting.push(sendAfterPersist);
     if (persist !== undefined) {
-      const { snapshot } = persist;
-      this.writes.push({ persist, state: snapshot === undefined ? undefined : this.received.get(snapshot) });
-      if (this.world.faults.ackEarly) this.acknowledge(persist.sequence);
-      this.write();
+      const { sequence } = persist;
+      const { life } = this.process;
+      const isEarly = this.host.faults.acknowledgesEarly === true;
+      this.storage.log.write(persist, (error) => {
+        if (life !== this.process.life) return;
+        if (error !== undefined) this.fail();
+        else if (!isEarly) this.acknowledge(sequence);
+      });
+      if (isEarly) this.process.setTimer(0, () => this.acknowledge(sequence));
     }
     this.release();
   }
 
-  /** One write at a time; each takes its time. */
-  private write(): void {
-    if (this.isWriting || this.writes.length === 0) return;
-    this.isWriting = true;
-    const { life } = this;
-    this.world.after(this.world.diskDelayMs(), () => this.written(life));
-  }
-
-  private written(life: number): void {
-    if (life !== this.life) return;
-    this.isWriting = false;
-    if (this.isDiskHung) {
-      this.isWriting = true;
-      this.world.after(20, () => this.written(life));
-      return;
-    }
-    const done = this.writes.shift();
-    if (done === undefined) return;
-    this.disk.store(done.persist, done.state);
-    this.write();
-    if (!this.world.faults.ackEarly) this.acknowledge(done.persist.sequence);
+  /** A disk error ends the process: nothing may be acknowledged any more. */
+  private fail(): void {
+    this.crash(this.random.chance(0.5) ? 'power' : 'process');
+    this.host.diskFailed(this.id);
   }
 
   private acknowledge(sequence: number): void {
-    this.durable = sequence;
+    this.durable = Math.max(this.durable, sequence);
     this.release();
-    this.core.persisted(sequence, this.nowMs);
+    this.core?.persisted(sequence, this.nowMs);
     this.pump();
   }
 
   private release(): void {
     while (this.waiting[0] !== undefined && this.waiting[0].sequence <= this.durable) {
       for (const message of this.waiting.shift()?.messages ?? []) {
-        this.world.checks.sent(this.id, message);
-        this.world.send(this.id, message);
-        if (message.type === 'voteReply') this.world.voted(this.id);
+        this.host.checks.sent(this.id, message);
+        this.host.send(this.id, message);
+        if (message.type === 'voteReply') this.host.voted(this.id);
       }
     }
   }
 
-  private apply({ apply }: Effects): void {
-    if (apply.snapshot !== undefined) {
-      this.state = this.disk.state;
-      this.world.checks.applied(this.id, this.state);
-      this.core.applied(apply.snapshot.index);
+  private applyNext(): void {
+    while (!this.isRestoring) {
+      const next = this.applying.shift();
+      if (next === undefined) return;
+      if (next.snapshot === undefined) this.applyEntries(next);
+      else this.host.events.track(this.restore(next, next.snapshot, this.process.life));
     }
-    for (const entry of apply.entries) {
-      this.state = { index: entry.index, hash: hashOf(this.state.hash, entry) };
-      this.world.checks.applied(this.id, this.state);
+  }
+
+  private applyEntries({ entries }: Effects['apply']): void {
+    for (const entry of entries) {
+      this.kv.apply(entry);
+      this.host.checks.applied(this.id, entry);
+      if (entry.index % HASH_EVERY === 0) this.host.checks.state(this.id, entry.index, this.kv.machine.stateHash());
     }
-    const last = apply.entries.at(-1);
-    if (last !== undefined) this.core.applied(last.index);
+    const last = entries.at(-1);
+    if (last !== undefined) this.core?.applied(last.index);
+  }
+
+  private async restore(apply: Effects['apply'], meta: SnapshotMeta, life: number): Promise<void> {
+    this.isRestoring = true;
+    await this.kv.machine.restore(this.storage.snapshots.read(meta));
+    if (life !== this.process.life) return;
+    this.isRestoring = false;
+    this.kv.restored(meta.index);
+    this.host.checks.state(this.id, meta.index, this.kv.machine.stateHash());
+    this.storage.noteSnapshot(meta.index);
+    this.core?.applied(meta.index);
+    this.applyEntries(apply);
+    this.applyNext();
+    this.pump();
+  }
+
+  /** Saves the state as it is and lets go of the log that the older snapshot does not need. */
+  private async save(keep: number, life: number): Promise<void> {
+    const { core, kv, storage } = this;
+    const meta = core?.snapshotMeta(logIndex(kv.index));
+    if (core === undefined || meta === undefined || meta.index <= storage.newestSnapshot) return;
+    this.isSaving = true;
+    this.host.checks.state(this.id, meta.index, kv.machine.stateHash());
+    const saved = await storage.snapshots.save(meta, kv.machine.snapshot()).catch(onlyOfDisk);
+    if (life !== this.process.life) return;
+    this.isSaving = false;
+    if (saved === undefined) return;
+    this.host.counts.snapshotsSaved += 1;
+    core.snapshotSaved(meta);
+    const older = storage.noteSnapshot(meta.index);
+    await storage.snapshots.prune(logIndex(older)).catch(onlyOfDisk);
+    if (life !== this.process.life) return;
+    await this.compact(core, logIndex(Math.max(0, older - keep)));
+  }
+
+  private async compact(core: RaftCore, to: LogIndex): Promise<void> {
+    if (to > 0) this.host.counts.compactions += 1;
+    await this.storage.log.compact(core.compact(to)).catch(onlyOfDisk);
   }
 
   /** Wakes up when the core has something to do. */
   private arm(): void {
+    if (this.core === undefined) return;
+    const { nowMs } = this.host.events;
     const dueMs = (this.core.nextDeadlineMs() - this.clockOffsetMs) / this.clockRate;
     if (dueMs >= this.wakeAtMs || dueMs === Number.POSITIVE_INFINITY) return;
-    const { life } = this;
-    this.wakeAtMs = Math.max(dueMs, this.world.nowMs);
-    this.world.after(this.wakeAtMs - this.world.nowMs + 0.001, () => {
-      if (life !== this.life) return;
-      this.wakeAtMs = Number.POSITIVE_INFINITY;
-      this.core.tick(this.nowMs);
-      this.pump();
-    });
+    const { life } = this.process;
+    this.wakeAtMs = Math.max(dueMs, nowMs);
+    this.host.events.after(this.wakeAtMs - nowMs + 0.001, () =>
+      this.process.enter(life, () => {
+        this.wakeAtMs = Number.POSITIVE_INFINITY;
+        this.core?.tick(this.nowMs);
+        this.pump();
+      }),
+    );
   }
 }
 
-function hashOf(before: number, { index, term, data }: LogEntry): number {
-  let hash = Math.imul(before ^ index, 0x01000193) ^ term;
-  for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash;
+/** What the disk refuses is no snapshot; anything else is a mistake. */
+function onlyOfDisk(error: unknown): undefined {
+  const isOfDisk = error instanceof FlotillaError && /^DISK_/.test(error.code);
+  const isEio = error instanceof Error && /^(EIO|ENOSPC)/.test(error.message);
+  if (!isOfDisk && !isEio) throw error;
 }
+
+/** Hashing the whole state costs: every so many entries, and with every snapshot. */
+const HASH_EVERY = 64;

@@ -1,20 +1,26 @@
-import { DeadlineHeap, nodeId, Prng } from '../../../src/base/index.js';
+import { nodeId, Prng } from '../../../src/base/index.js';
 import type { MemberId } from '../../../src/ports/index.js';
 import {
   bootstrap,
   type ClusterConfig,
-  joining,
+  EMPTY_CONFIG,
+  type InstallSnapshot,
   memberId,
-  RAFT_DEFAULTS,
   type RaftEvent,
   type RaftMessage,
   type RaftOptions,
+  type Restored,
 } from '../../../src/raft/index.js';
 import type { SafetyRules } from '../../../src/raft/rules.js';
 import { SimChecks } from './sim-checks.js';
-import { SimDisk, type SimState } from './sim-disk.js';
+import { type ClientHost, SimClient } from './sim-client.js';
+import { NO_COUNTS, type SimCounts } from './sim-counts.js';
+import { SimEvents } from './sim-events.js';
 import type { DriverFaults, SimHost } from './sim-host.js';
 import { SimMember } from './sim-member.js';
+import { SimNetwork } from './sim-network.js';
+import type { Answer, Question } from './sim-requests.js';
+import { drawShape, type SimShape } from './sim-shape.js';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -23,115 +29,73 @@ export interface WorldOptions {
 }
 
 /** Machines there are; members live on them. */
-export const MACHINES = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7'] as const;
+export const MACHINES = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9'] as const;
 
-/**
- * A whole group in one loop of events: virtual time, a network that loses, delays, repeats, reorders and cuts, disks
- * that take their time. Everything is drawn from the seed.
- */
+/** A whole group in one loop of events, with its disks, its network and its clients. Everything is drawn from the seed. */
 export class SimWorld implements SimHost {
   readonly random: Prng;
+  readonly events = new SimEvents();
   readonly checks = new SimChecks();
+  readonly shape: SimShape;
   readonly options: RaftOptions;
   readonly faults: DriverFaults;
   readonly rules: Partial<SafetyRules>;
+  readonly counts: SimCounts = { ...NO_COUNTS };
   readonly members = new Map<MemberId, SimMember>();
-  readonly counts = {
-    events: 0,
-    messages: 0,
-    reads: 0,
-    leaseReads: 0,
-    elections: 0,
-    configs: 0,
-    snapshots: 0,
-    proposals: 0,
-  };
-  /** One-way cuts, `from>to`. */
-  readonly cuts = new Set<string>();
+  readonly network: SimNetwork;
+  readonly clients: readonly SimClient[];
   /** The last configuration that was committed. */
   config: ClusterConfig;
-  nowMs = 0;
-  /** Nothing goes wrong but that leaders come and go as fast as they can (see `SimFaults`). */
-  readonly isDuel: boolean;
   /** A member's vote leaves. */
   onVote: (member: SimMember) => void = () => undefined;
   /** A member became leader. */
   onLeader: (member: SimMember) => void = () => undefined;
-  /** Faults of the network are off in the end. */
-  isCalm = false;
-  private readonly queue = new DeadlineHeap<() => void>();
-  private readonly net: Prng;
+  /** A member's process ended by itself, because its disk failed. */
+  onEnded: (member: SimMember) => void = () => undefined;
   private readonly disks: Prng;
-  private readonly loss: number;
-  private readonly repeats: number;
-  private readonly delayMsMax: number;
-  private readonly diskMsMax: number;
+  private readonly luck: Prng;
 
   constructor(o: WorldOptions) {
     this.random = new Prng(o.seed);
     this.faults = o.faults ?? {};
     this.rules = o.rules ?? {};
-    this.net = this.random.fork('net');
     this.disks = this.random.fork('disks');
-    const shape = this.random.fork('shape');
-    this.isDuel = shape.chance(0.3);
-    this.loss = this.isDuel || shape.chance(0.3) ? 0 : shape.float() * 0.15;
-    this.repeats = shape.float() * 0.1;
-    const isFast = this.isDuel || shape.chance(0.5);
-    this.delayMsMax = 2 + shape.float() * (isFast ? 5 : 40);
-    this.diskMsMax = 0.5 + shape.float() * (isFast ? 5 : 30);
-    this.options = {
-      ...RAFT_DEFAULTS,
-      electionTimeoutMs: 150,
-      heartbeatIntervalMs: 30,
-      clockDriftMax: 1.2,
-      diskStallMs: 400,
-      appendBytesMax: this.isDuel || shape.chance(0.5) ? 1 : 4096,
-      inFlightBytesMax: 4096,
-      inFlightEntriesMax: shape.chance(0.4) ? 1 : 1 + shape.int(64),
-    };
-    const size = this.isDuel ? 5 : 3 + shape.int(3);
-    const restored = bootstrap(MACHINES.slice(0, size).map(nodeId));
-    const core = MACHINES.slice(0, size);
-    this.config = {
-      members: [],
-      voters: core.map((_, at) => memberId(at + 1)),
-      outgoing: [],
-      learners: [],
-      learnersNext: [],
-    };
-    for (const [at, machine] of core.entries()) this.add(memberId(at + 1), machine, new SimDisk(restored));
+    this.luck = this.random.fork('clients');
+    this.shape = drawShape(this.random.fork('shape'));
+    this.options = this.shape.options;
+    this.network = new SimNetwork(this.events, this.random.fork('net'), this.shape, this.members, this.counts);
+    const nodes = MACHINES.slice(0, this.shape.founders);
+    const founding = bootstrap(nodes.map(nodeId));
+    this.config = { ...EMPTY_CONFIG, voters: nodes.map((_, at) => memberId(at + 1)) };
+    for (const [at, node] of nodes.entries()) this.add(memberId(at + 1), node, founding);
+    this.clients = Array.from({ length: this.shape.clients }, (_, at) => this.newClient(at + 1));
+  }
+
+  get nowMs(): number {
+    return this.events.nowMs;
   }
 
   after(delayMs: number, run: () => void): void {
-    this.queue.add(this.nowMs + delayMs, run);
+    this.events.after(delayMs, run);
   }
 
-  /** Runs until `untilMs`, or until `isDone`. */
-  run(untilMs: number, isDone: () => boolean = () => false): void {
-    while (this.queue.nextMs() <= untilMs && !isDone()) {
-      const next = this.queue.pop();
-      if (next === undefined) break;
-      this.nowMs = Math.max(this.nowMs, next.deadlineMs);
-      this.counts.events += 1;
-      next.value();
-    }
-    if (!isDone()) this.nowMs = untilMs;
+  send(from: MemberId, message: RaftMessage): void {
+    this.network.send(from, message);
   }
 
-  send(id: MemberId, message: RaftMessage): void {
-    const from = this.member(id);
-    this.counts.messages += 1;
-    const copies = this.chance(this.repeats) ? 2 : 1;
-    const state = message.type === 'installSnapshot' ? from.disk.state : undefined;
-    for (let copy = 0; copy < copies; copy += 1) {
-      const isLost = this.chance(this.loss);
-      this.after(this.netDelayMs(), () => this.deliver(from, message, state, isLost));
-    }
+  sendSnapshot(from: MemberId, message: InstallSnapshot): void {
+    this.network.sendSnapshot(from, message);
+  }
+
+  forward(from: MemberId, to: MemberId, question: Question, answer: (answer: Answer) => void): void {
+    this.network.carry(from, to, (leader) =>
+      leader.ask(question, (said) => this.network.carry(to, from, () => answer(said))),
+    );
   }
 
   diskDelayMs(): number {
-    return this.disks.chance(0.02) ? this.diskMsMax * 8 : this.disks.float() * this.diskMsMax;
+    const { diskMsMax } = this.shape;
+    return this.disks.chance(0.01) ? diskMsMax * 8 : this.disks.float() * diskMsMax;
   }
 
   voted(voter: MemberId): void {
@@ -147,26 +111,35 @@ export class SimWorld implements SimHost {
     }
     if (event.type !== 'configCommitted') return;
     this.counts.configs += 1;
-    if (member.core.status().role === 'leader') this.config = event.config;
+    if (member.isLeading) this.config = event.config;
     // A node learns the id under which it joins only when the entry that added it is committed: before, another
     // leader's entry at the same index may add another node.
     for (const { id, node } of event.config.members) {
-      if (!this.members.has(id)) this.add(id, node, new SimDisk(joining()));
+      if (!this.members.has(id)) this.add(id, node, undefined);
     }
   }
 
+  diskFailed(id: MemberId): void {
+    this.counts.diskFailures += 1;
+    this.onEnded(this.member(id));
+  }
+
+  lost(): void {
+    this.counts.replaced += 1;
+  }
+
   live(): SimMember[] {
-    return [...this.members.values()].filter((member) => member.isUp);
+    return [...this.members.values()].filter((member) => member.isLive);
   }
 
   leader(): SimMember | undefined {
     return this.live()
-      .filter((member) => member.core.status().role === 'leader')
-      .sort((a, b) => b.core.status().term - a.core.status().term)[0];
+      .filter((member) => member.isLeading)
+      .sort((a, b) => termOf(b) - termOf(a))[0];
   }
 
-  private add(id: MemberId, machine: string, disk: SimDisk): void {
-    const member = new SimMember(this, id, machine, disk);
+  private add(id: MemberId, node: string, founding: Restored | undefined): void {
+    const member = new SimMember(this, id, node, founding);
     this.members.set(id, member);
     member.start();
   }
@@ -175,23 +148,41 @@ export class SimWorld implements SimHost {
     return this.members.get(id) as SimMember;
   }
 
-  private deliver(from: SimMember, message: RaftMessage, state: SimState | undefined, isLost: boolean): void {
-    const target = this.members.get(message.to);
-    const isCut = this.cuts.has(`${from.id}>${message.to}`);
-    const arrives = !isLost && !isCut && target?.isUp === true;
-    if (arrives) target.receive(from.id, message, state);
-    if (message.type !== 'installSnapshot' || !from.isUp) return;
-    this.counts.snapshots += 1;
-    from.core.snapshotSent(message.to, arrives, from.nowMs);
-    from.pump();
+  private newClient(name: number): SimClient {
+    const world = this;
+    const host: ClientHost = {
+      get nowMs() {
+        return world.nowMs;
+      },
+      counts: this.counts,
+      after: (delayMs, run) => this.after(delayMs, run),
+      ask: (question, answer) => this.ask(question, answer),
+    };
+    const client = new SimClient(name, host, this.random.fork(`client ${name}`), this.shape.keys);
+    client.start();
+    return client;
   }
 
-  private netDelayMs(): number {
-    if (this.isCalm) return 1 + this.net.float();
-    return this.net.chance(0.01) ? this.delayMsMax * 20 : 0.2 + this.net.float() * this.delayMsMax;
+  /** A client's question reaches some member; clients have no place in the network that is cut. */
+  private ask(question: Question, answer: (answer: Answer) => void): void {
+    const { network, luck } = this;
+    const copies = network.chance(this.shape.repeats) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      const isLost = network.chance(this.shape.loss);
+      this.after(network.delayMs(), () => {
+        const live = this.live();
+        const target = luck.chance(0.7) ? this.leader() : live[luck.int(live.length || 1)];
+        if (isLost || target === undefined) return;
+        network.enter(target, () =>
+          target.ask(question, (said) => {
+            if (!network.chance(this.shape.loss)) this.after(network.delayMs(), () => answer(said));
+          }),
+        );
+      });
+    }
   }
+}
 
-  private chance(probability: number): boolean {
-    return !this.isCalm && this.net.chance(probability);
-  }
+function termOf(member: SimMember): number {
+  return member.core?.status().term ?? 0;
 }

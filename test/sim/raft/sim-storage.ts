@@ -1,0 +1,146 @@
+import type { Prng } from '../../../src/base/index.js';
+import { DiskLogStore, DiskSnapshotStore, type FileSystem, systemCrc32 } from '../../../src/io/disk/index.js';
+import { type StateMachine, type StoredLog, type StoredSnapshot, silentLogger } from '../../../src/ports/index.js';
+import type { Restored } from '../../../src/raft/index.js';
+import { SimulatedDisk } from '../../../src/testing/index.js';
+import { decodeSegmentHeader, scanSegment, segmentSequence } from '../../../src/wal/index.js';
+import { SafetyViolation } from './sim-checks.js';
+import type { SimCounts } from './sim-counts.js';
+import type { SimProcess } from './sim-process.js';
+
+/**
+ * What happens to a disk while its process is down.
+ *
+ * - `tail`: bits of an unfinished write turn: the log is cut there and goes on
+ * - `log`: a bit turns that had been durable, and that a later record proves to have been: the log is refused
+ * - `snapshot`: a bit of the newest snapshot turns: an older one is taken, or the member is refused
+ */
+export type Damage = 'none' | 'tail' | 'log' | 'snapshot';
+
+/** Found at a start. */
+export interface Found {
+  readonly log: StoredLog;
+  readonly snapshot: StoredSnapshot | undefined;
+}
+
+/** The disk of one member with the stores that production has, over files that crashes tear. */
+export class SimStorage {
+  readonly disk: SimulatedDisk;
+  log!: DiskLogStore;
+  snapshots!: DiskSnapshotStore;
+  /** To be done to the disk before the next start. */
+  damage: Damage = 'none';
+  /** Makes every operation take longer. */
+  slowness = 1;
+  /** Durable bits have turned: it may be refused from now on. */
+  wasHarmed = false;
+  /** Complete snapshots there are, oldest first: the older one is kept until the newer one is proven. */
+  private kept: number[] = [];
+  private readonly process: SimProcess;
+  private readonly random: Prng;
+  private readonly counts: SimCounts;
+
+  constructor(process: SimProcess, random: Prng, counts: SimCounts, latencyMs: () => number) {
+    this.process = process;
+    this.random = random;
+    this.counts = counts;
+    this.disk = new SimulatedDisk({ clock: process, random, latencyMs: () => this.slowness * latencyMs() });
+  }
+
+  /**
+   * Opens the stores; on the first start of a founder, `founding` is made durable first.
+   *
+   * @throws FlotillaError when the disk is damaged or fails
+   */
+  async open(founding: Restored | undefined, empty: StateMachine): Promise<Found> {
+    const files = this.disk.directory('log');
+    const snapshotFiles = this.disk.directory('snapshots');
+    const { damage } = this;
+    this.damage = 'none';
+    const isLogDamaged = await this.harm(damage, files, snapshotFiles);
+    const { process: clock, random } = this;
+    const segmentBytes = 64 * 1024;
+    const logger = { ...silentLogger, warn: () => this.countCut() };
+    this.log = new DiskLogStore({ files, group: 0, clock, random, logger, segmentBytes, retryMs: 50 });
+    this.snapshots = new DiskSnapshotStore({ files: snapshotFiles, group: 0, logger: silentLogger });
+    const log = await this.log.open();
+    if (isLogDamaged) throw new SafetyViolation('damage of the log was not noticed');
+    if (log.hardState === undefined && founding?.snapshot !== undefined) {
+      const snapshot = await this.snapshots.save(founding.snapshot, empty.snapshot());
+      await this.log.append(founding);
+      this.kept = [snapshot.meta.index];
+      return { log: { ...founding, base: snapshot.meta.index }, snapshot };
+    }
+    const snapshot = await this.snapshots.latest();
+    this.kept = snapshot === undefined ? [] : [snapshot.meta.index];
+    return { log, snapshot };
+  }
+
+  get newestSnapshot(): number {
+    return this.kept.at(-1) ?? 0;
+  }
+
+  /** A snapshot at `index` is complete: returns up to where the log may go, which the older one still needs. */
+  noteSnapshot(index: number): number {
+    if (index > (this.kept.at(-1) ?? -1)) this.kept.push(index);
+    while (this.kept.length > 2) this.kept.shift();
+    return this.kept.length === 2 ? (this.kept[0] as number) : 0;
+  }
+
+  private countCut(): void {
+    this.counts.tornTails += 1;
+  }
+
+  private async harm(damage: Damage, log: FileSystem, snapshots: FileSystem): Promise<boolean> {
+    if (damage === 'none') return false;
+    if (damage === 'snapshot') {
+      await this.harmSnapshot(snapshots);
+      return false;
+    }
+    const names = (await log.list()).filter((name) => segmentSequence(name) !== undefined);
+    const places: { readonly name: string; readonly from: number; readonly to: number }[] = [];
+    for (const name of names) {
+      const bounds = boundsOf(await log.read(name));
+      if (bounds === undefined) continue;
+      const isLast = name === names.at(-1);
+      if (damage === 'log') places.push({ name, from: 0, to: isLast ? bounds.provenTo : bounds.end });
+      else if (isLast)
+        places.push({
+          name,
+          from: bounds.end,
+          to: Math.min(bounds.sizeBytes, Math.max(bounds.usedTo, bounds.end + GARBAGE_BYTES)),
+        });
+    }
+    const open = places.filter(({ from, to }) => to > from);
+    const place = open[open.length - 1 - this.random.int(Math.min(2, open.length) || 1)];
+    if (place === undefined) return false;
+    for (let flips = damage === 'tail' ? 3 : 1; flips > 0; flips -= 1) this.flip('log', place);
+    this.counts[damage === 'tail' ? 'damagedTails' : 'damagedLogs'] += 1;
+    this.wasHarmed ||= damage === 'log';
+    return damage === 'log';
+  }
+
+  private async harmSnapshot(files: FileSystem): Promise<void> {
+    const name = (await files.list()).filter((one) => one.endsWith('.snap')).at(-1);
+    if (name === undefined) return;
+    const { length } = await files.read(name);
+    this.flip('snapshots', { name, from: 0, to: length });
+    this.counts.damagedSnapshots += 1;
+    this.wasHarmed = true;
+  }
+
+  private flip(directory: string, { name, from, to }: { name: string; from: number; to: number }): void {
+    this.disk.corrupt(directory, name, from + this.random.int(to - from), this.random.int(8));
+  }
+}
+
+/** Where the records end, up to where they are proven to have been durable, and where anything stands at all. */
+function boundsOf(segment: Buffer): { end: number; provenTo: number; usedTo: number; sizeBytes: number } | undefined {
+  const header = decodeSegmentHeader(segment, systemCrc32);
+  if (typeof header === 'string') return undefined;
+  const { end, provenTo, usedBytes } = scanSegment(segment, header, systemCrc32, () => undefined);
+  return { end, provenTo, usedTo: usedBytes, sizeBytes: segment.length };
+}
+
+/** What an unfinished write may have left. */
+const GARBAGE_BYTES = 100;
