@@ -1,4 +1,4 @@
-import { FlotillaError } from '../../base/index.js';
+import { assert, FlotillaError } from '../../base/index.js';
 import type { LogEntry, LogIndex, SnapshotMeta, SnapshotStore, StateMachine, Term } from '../../ports/index.js';
 import type { Apply } from '../../raft/index.js';
 import type { BatchProposer } from './batch-proposer.js';
@@ -106,7 +106,9 @@ export class Applier {
       counters.bytesApplied += entry.data.length;
       try {
         replies = this.machine.apply(entry.index, commands);
+        assert(replies.length === commands.length, 'one reply for each command');
       } catch (error) {
+        if (batch !== undefined) this.proposer.abandon(batch);
         this.broke(entry.index, error);
         return false;
       }

@@ -95,6 +95,11 @@ export class BatchProposer {
     batch.resolve(replies);
   }
 
+  /** The batch was taken, and the state machine broke over it. */
+  abandon(batch: PendingBatch): void {
+    this.drop(batch, RpcError.of('PROPOSAL_UNKNOWN', 'this director stopped while it executed the command'));
+  }
+
   /** A snapshot took the place of all entries up to `index`: whether the commands were among them is not known. */
   jumped(index: LogIndex): void {
     const error = RpcError.of('PROPOSAL_UNKNOWN', 'a snapshot took the place of the entry before it was applied here');
@@ -127,10 +132,10 @@ export class BatchProposer {
     this.deadlineMs = next;
   }
 
-  /** The group ends. */
-  stop(queued: RpcError): void {
+  /** The group ends. What was not proposed is free to go elsewhere. */
+  stop(): void {
     const unknown = RpcError.of('PROPOSAL_UNKNOWN', 'the director stopped before the command was decided');
-    this.rejectQueued(queued);
+    this.rejectQueued(RpcError.of('NOT_LEADER', 'this director stopped before the command was proposed'));
     for (const batch of this.batchesInFlight()) this.drop(batch, unknown);
     this.inFlight.clear();
     this.orphans = [];

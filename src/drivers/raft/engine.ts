@@ -141,7 +141,7 @@ export class GroupEngine implements GroupHost, ApplyListener {
     this.board.isLeader = false;
     this.board.leaderId = undefined;
     this.board.set(this.board.view.term, undefined, false);
-    this.proposer.stop(reason);
+    this.proposer.stop();
     this.reads.stop(reason);
     this.waits.stop(reason);
   }

@@ -78,7 +78,9 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     return this.router.anywhere(command, options);
   }
 
+  /** Also a group that ends says `NOT_LEADER`, so that the other side looks for the next leader. */
   proposeHere(command: Uint8Array, options?: ProposeOptions): Promise<Uint8Array> {
+    if (this.whyEnded() !== undefined) return Promise.reject(notLeader());
     return this.router.here(command, options);
   }
 

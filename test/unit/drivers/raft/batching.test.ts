@@ -163,6 +163,13 @@ describe('drivers/raft: batches', () => {
     expect(await endOf(other.group.propose(bytes('b')))).to.equal('CLOSED');
     await cluster.run(leader.group.propose(bytes('c')));
   });
+
+  it('so does one that leaves a command without a reply', async () => {
+    const { cluster, leader } = await quiet();
+    leader.machine.apply = () => [];
+    expect(await cluster.run(endOf(leader.group.propose(bytes('a'))))).to.equal('PROPOSAL_UNKNOWN');
+    expect(leader.failures.map(({ code }) => code)).to.deep.equal(['STATE_MACHINE_FAILED']);
+  });
 });
 
 async function quiet(options = {}): Promise<{ cluster: GroupCluster; leader: GroupNode<ListMachine> }> {

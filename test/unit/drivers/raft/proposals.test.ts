@@ -163,6 +163,17 @@ describe('drivers/raft: proposals', () => {
     await rejects(leader.group.transferLeadership(leader.node), /closed/);
   });
 
+  it('a command that was forwarded to a leader that stops is executed by the next one', async () => {
+    const cluster = await GroupCluster.start();
+    const leader = await cluster.leader();
+    const [other] = cluster.others(leader);
+    const closing = leader.group.close();
+    const end = endOf(other?.group.propose(bytes('a')));
+    await cluster.run(closing);
+    expect(await cluster.run(end)).to.equal('1');
+    expect(await cluster.run(endOf(leader.group.proposeHere(bytes('b'))))).to.equal('NOT_LEADER');
+  });
+
   it('a leader that is closed hands leadership over first', async () => {
     const cluster = await GroupCluster.start();
     const leader = await cluster.leader();
