@@ -11,7 +11,7 @@ let client: RaftClient | undefined;
 
 serveRequests({
   connect: async (target: unknown) => {
-    client = await connectRaftClient(system, target);
+    client = await connectRaftClient(system, target, Number(number));
   },
   refresh: () => connected().refresh(),
   /** Writes every key once, so that reads find them. */

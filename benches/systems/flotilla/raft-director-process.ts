@@ -1,0 +1,41 @@
+/** The process of one director under test, with default options; it can also load itself. */
+import { parseDirectorOptions } from '../../../src/config/index.js';
+import { Director } from '../../../src/index.js';
+import { serveRequests } from '../../harness/child.js';
+import { closedLoop } from '../../harness/load.js';
+import { keySequence, VALUE } from '../raft/keys.js';
+import type { RaftJob } from '../raft/types.js';
+import type { TlsMaterial } from '../types.js';
+
+export interface DirectorStart {
+  readonly id: string;
+  readonly listen: string;
+  readonly dataDir: string;
+  readonly peers: string;
+  readonly tls: TlsMaterial;
+}
+
+let director: Director | undefined;
+
+serveRequests({
+  /** Resolves to the election timeout. */
+  start: async (options: DirectorStart) => {
+    director = await Director.start(options);
+    return parseDirectorOptions({}).raft.electionTimeoutMs;
+  },
+  /** The id of the director that this one takes for the leader; empty for none. */
+  leader: () => started().status().groups[0]?.leader ?? '',
+  /** The log index up to which this director has applied. */
+  applied: () => started().status().groups[0]?.appliedIndex ?? 0,
+  measure: (job: RaftJob, emit) => {
+    const { metadata } = started();
+    const key = keySequence(0);
+    const write = () => metadata.put(key().toString('latin1'), VALUE);
+    return closedLoop(write, { ...job, onMeasuring: () => emit('measuring') });
+  },
+});
+
+function started(): Director {
+  if (director === undefined) throw new Error('start comes first');
+  return director;
+}
