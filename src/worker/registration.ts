@@ -48,6 +48,8 @@ export class Registration {
   private ticketKeyId: string | undefined;
   private state: WorkerState = 'active';
   private registered = false;
+  /** What the last director gave; `undefined` before the first. */
+  private leaseMs: number | undefined;
   private running: Promise<void> | undefined;
   private readonly firstTime = deferred<void>();
   private lastError: RpcError | undefined;
@@ -165,7 +167,7 @@ export class Registration {
         await pause(clock, leaseMs * renewRatio * (0.9 + 0.1 * random.float()), stopWaiting);
         if (this.ended.signal.aborted) return;
         if (lost.signal.aborted) throw RpcError.of('CONNECTION_LOST', 'the connection to the director was lost');
-        leaseMs = await this.renew(channel, leaseMs);
+        leaseMs = await this.renew(channel);
       }
     } finally {
       stopListening();
@@ -176,7 +178,7 @@ export class Registration {
 
   private async register(channel: NodeChannel): Promise<number> {
     const request = { ...this.deps.self(), ticketKeyId: this.ticketKeyId };
-    const reply = await channel.unary(REGISTER, request, CONTROL);
+    const reply = await channel.unary(REGISTER, request, { ...CONTROL, timeoutMs: this.timeoutMs });
     const leaseMs = this.take(reply);
     this.counters.registrations += 1;
     this.registered = true;
@@ -185,13 +187,11 @@ export class Registration {
     return leaseMs;
   }
 
-  private async renew(channel: NodeChannel, leaseMs: number): Promise<number> {
+  private async renew(channel: NodeChannel): Promise<number> {
     const { id, instance } = this.deps.self();
     const request = { id, instance, ticketKeyId: this.ticketKeyId };
-    // An answer that takes longer than this leaves no time to register elsewhere before the lease ends.
-    const timeoutMs = Math.min(CONTROL.timeoutMs, leaseMs / 3);
     try {
-      const renewed = this.take(await channel.unary(RENEW, request, { ...CONTROL, timeoutMs }));
+      const renewed = this.take(await channel.unary(RENEW, request, { ...CONTROL, timeoutMs: this.timeoutMs }));
       this.counters.renewals += 1;
       return renewed;
     } catch (error) {
@@ -199,6 +199,11 @@ export class Registration {
       this.deps.logger.warn({ worker: id }, 'the director has dropped the registration: registering again');
       return await this.register(channel);
     }
+  }
+
+  /** An answer that takes longer than this leaves no time to go elsewhere before the lease ends. */
+  private get timeoutMs(): number {
+    return Math.min(CONTROL.timeoutMs, (this.leaseMs ?? Number.POSITIVE_INFINITY) / 3);
   }
 
   /** @returns the lease's duration */
@@ -209,6 +214,7 @@ export class Registration {
       this.ticketKeyId = ticketKey.id;
       this.deps.onTicketKey(ticketKey.key);
     }
+    this.leaseMs = leaseMs;
     return leaseMs;
   }
 

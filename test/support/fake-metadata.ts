@@ -68,6 +68,7 @@ export class FakeMember implements ReplicatedGroup {
   private readonly waiting = new Set<() => void>();
   private isCutOff = false;
   private isPaused = false;
+  private isSilent = false;
 
   constructor(cluster: FakeCluster, node: NodeId, history: Partial<HistoryOptions>) {
     this.cluster = cluster;
@@ -88,9 +89,15 @@ export class FakeMember implements ReplicatedGroup {
     this.changed();
   }
 
+  /** It takes commands of others and never answers. */
+  swallows(isSilent: boolean): void {
+    this.isSilent = isSilent;
+  }
+
   async propose(command: Uint8Array, options?: ProposeOptions): Promise<Uint8Array> {
     await this.until(() => this.reaches !== undefined, options?.timeoutMs);
     const leader = this.reaches as FakeMember;
+    if (leader !== this && leader.isSilent) return await new Promise(() => undefined);
     if (leader !== this) return await leader.store.proposeForwarded(command, options);
     return this.append(command);
   }

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { nodeId } from '../../../src/base/index.js';
 import type { DirectorNode } from '../../../src/director/index.js';
 import type { RegistryStore, WorkerRecord } from '../../../src/ports/index.js';
 import type { WorkerNode } from '../../../src/worker/index.js';
-import { SimulatedCluster } from './simulated-cluster.js';
+import { metadataOf, SimulatedCluster } from './simulated-cluster.js';
 
 /** Which life of which worker is known. */
 function lives(workers: readonly WorkerRecord[]): string[] {
@@ -13,14 +14,25 @@ function lives(workers: readonly WorkerRecord[]): string[] {
 describe('the registry watch, in virtual time', () => {
   it('brings every client to the director’s registry in the end, whatever happened', async () => {
     const step = fc.record({
-      type: fc.constantFrom('start', 'start', 'kill', 'close', 'killDirector', 'startDirector', 'cut', 'heal', 'wait'),
+      type: fc.constantFrom(
+        'start',
+        'start',
+        'kill',
+        'close',
+        'killDirector',
+        'startDirector',
+        'cut',
+        'heal',
+        'compact',
+        'wait',
+      ),
       worker: fc.constantFrom('w1', 'w2', 'w3', 'w4'),
       ms: fc.nat(4_000),
     } as const);
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.nat(), async (steps, seed) => {
         const cluster = new SimulatedCluster(`watch ${seed}`, { lease: { ttlMs: 1_000 } });
-        let director: DirectorNode | undefined = cluster.director({ historyMax: 2 });
+        let director: DirectorNode | undefined = await cluster.director();
         const directorAddress = director.address;
         const workers = new Map<string, WorkerNode>();
         const registry = cluster.registry();
@@ -38,13 +50,16 @@ describe('the registry watch, in virtual time', () => {
           } else if (type === 'killDirector' && director !== undefined) {
             cluster.kill(director);
             director = undefined;
-          } else if (type === 'startDirector') director ??= cluster.director({ historyMax: 2 });
-          else if (type === 'cut') cluster.network.cut(client, directorAddress);
+          } else if (type === 'startDirector') director ??= await cluster.director();
+          else if (type === 'compact' && director !== undefined) {
+            const store = metadataOf(director);
+            await cluster.run(store.execute({ type: 'compact', revision: store.machine.revision }));
+          } else if (type === 'cut') cluster.network.cut(client, directorAddress);
           else if (type === 'heal') cluster.network.heal(client, directorAddress);
           await cluster.clock.advance(ms);
         }
         cluster.network.heal(client, directorAddress);
-        director ??= cluster.director();
+        director ??= await cluster.director();
         const expected = [...workers].map(([id, { instance }]) => `${id} ${instance}`).sort();
         const kept = director;
         await cluster.until(() => lives(kept.workers()).join() === expected.join(), 120_000);
@@ -56,7 +71,7 @@ describe('the registry watch, in virtual time', () => {
 
   it('notices a director that fell silent by its missing heartbeats', async () => {
     const cluster = new SimulatedCluster('silence');
-    const director = cluster.director();
+    const director = await cluster.director();
     const registry = cluster.registry();
     await cluster.until(() => registry.connected);
     await cluster.clock.advance(60_000);
@@ -67,7 +82,7 @@ describe('the registry watch, in virtual time', () => {
 
   it('goes on where it was after a short break, without a snapshot', async () => {
     const cluster = new SimulatedCluster('resume');
-    const director = cluster.director();
+    const director = await cluster.director();
     const worker = cluster.worker('w1');
     const registry = cluster.registry();
     await cluster.until(() => registry.workerCount() === 1);
@@ -92,22 +107,16 @@ describe('the registry watch, in virtual time', () => {
 
   it('sends a large registry in several messages', async () => {
     const cluster = new SimulatedCluster('large');
-    const director = cluster.director();
-    const store = (director as unknown as { deps: { store: RegistryStore } }).deps.store;
-    for (let index = 0; index < 1_203; index += 1) {
-      await store.register(
-        {
-          id: `w${index}` as never,
-          instance: 'i',
-          address: { host: '127.0.0.1', port: index + 1 },
-          bulkPort: undefined,
-          tags: { index: String(index) },
-          methods: [],
-        },
-        { nowMs: cluster.clock.nowMs(), durationMs: 1e9 },
-        true,
-      );
-    }
+    const director = await cluster.director();
+    const store = (director as unknown as { cluster: { registry: RegistryStore } }).cluster.registry;
+    const lease = { nowMs: cluster.clock.nowMs(), durationMs: 6e8 };
+    const registrations = Array.from({ length: 1_203 }, (_, index) => {
+      const id = nodeId(`w${index}`);
+      const address = { host: '127.0.0.1', port: index + 1 };
+      const worker = { id, instance: 'i', address, bulkPort: undefined, tags: { index: String(index) }, methods: [] };
+      return store.register(worker, lease, true);
+    });
+    await cluster.run(Promise.all(registrations));
     const registry = cluster.registry();
     await cluster.until(() => registry.workerCount() > 0);
     expect(registry.workerCount()).to.equal(1_203);

@@ -1,15 +1,22 @@
-import { type NodeId, type NodeRole, Prng, type SocketAddress } from '../../../src/base/index.js';
+import { crc32 } from 'node:zlib';
+import { type NodeId, type NodeRole, nodeId, Prng, type SocketAddress } from '../../../src/base/index.js';
 import { assembleClient, assembleRegistry } from '../../../src/client/assemble.js';
 import { ClusterCaller, channelOpener, type NodeRuntime, type WorkerRegistry } from '../../../src/client/index.js';
 import { type Options, parseOptions } from '../../../src/config/index.js';
-import { DirectorNode, MemoryRegistryStore } from '../../../src/director/index.js';
-import type { MemoryEndpoint } from '../../../src/io/memory/index.js';
-import { silentLogger } from '../../../src/ports/index.js';
+import { DirectorNode } from '../../../src/director/index.js';
+import type { DirectorStorage, GroupStores } from '../../../src/director/storage.js';
+import type { MetadataStore } from '../../../src/drivers/metadata/index.js';
+import { type MemoryEndpoint, MemoryLogStore, MemorySnapshotStore } from '../../../src/io/memory/index.js';
+import { KvMachine } from '../../../src/kv/index.js';
+import { type GroupId, silentLogger } from '../../../src/ports/index.js';
 import type { Implementation } from '../../../src/rpc/index.js';
 import { createMemoryNetwork, SimulatedClock, testIdentity } from '../../../src/testing/index.js';
 import { WorkerNode } from '../../../src/worker/index.js';
 
-const DIRECTOR: SocketAddress = { host: '127.0.0.1', port: 7_401 };
+/** Of director `d1`, `d2`, ... */
+function directorAddress(number: number): SocketAddress {
+  return { host: '127.0.0.1', port: 7_400 + number };
+}
 
 /** A whole cluster on a memory network in virtual time: nothing depends on how fast this machine is. */
 export class SimulatedCluster {
@@ -25,33 +32,27 @@ export class SimulatedCluster {
     this.network = createMemoryNetwork({ clock: this.clock, random: this.random });
   }
 
-  director(options: { readonly historyMax?: number; readonly ticketRotationMs?: number } = {}): DirectorNode {
-    const { rpc, lease } = this.settings;
-    const runtime = this.runtime('director', 'd1', DIRECTOR);
-    const epoch = Buffer.from(this.random.bytes(8)).toString('hex');
-    const { historyMax } = options;
-    const director = new DirectorNode({
-      runtime,
-      store: new MemoryRegistryStore(historyMax === undefined ? { epoch } : { epoch, historyMax }),
-      leaseMs: lease.ttlMs,
-      heartbeatMs: 500,
-      ticketRotationMs: options.ticketRotationMs ?? 3_600_000,
-      version: 'test',
-      services: [],
-      interceptors: [],
-      limits: { concurrentCallsMax: rpc.concurrentCallsMax },
-      compression: { algorithm: 'gzip', aboveBytes: Number.POSITIVE_INFINITY },
-    });
-    this.endpoints.set(director, runtime.endpoint as MemoryEndpoint);
+  /** A director that is alone in its cluster, which ends with it: a later one founds another cluster. */
+  async director(options: { readonly ticketRotationMs?: number } = {}): Promise<DirectorNode> {
+    const director = this.directorNode(1, 1, memoryStorage(), options.ticketRotationMs);
+    await this.run(director.begin());
     return director;
   }
 
-  worker(id: string, services: readonly Implementation[] = [], address?: SocketAddress): WorkerNode {
+  /** Directors `d1`... of one cluster. */
+  async directors(count: number): Promise<DirectorNode[]> {
+    const directors = Array.from({ length: count }, (_, index) => this.directorNode(index + 1, count, memoryStorage()));
+    await this.run(Promise.all(directors.map((director) => director.begin())));
+    return directors;
+  }
+
+  /** A worker that is told of director `d1`, or of the one with another number. */
+  worker(id: string, services: readonly Implementation[] = [], address?: SocketAddress, director = 1): WorkerNode {
     const runtime = this.runtime('worker', id, address);
     const { lease, reconnect } = this.settings;
     const worker = new WorkerNode({
       runtime,
-      directors: [DIRECTOR],
+      directors: [directorAddress(director)],
       open: channelOpener(runtime, this.settings),
       advertise: runtime.endpoint.address,
       tags: { role: 'worker', name: id },
@@ -115,13 +116,41 @@ export class SimulatedCluster {
     return await done;
   }
 
+  private directorNode(number: number, of: number, storage: DirectorStorage, ticketRotationMs = HOUR_MS): DirectorNode {
+    const { rpc, lease, raft, compression } = this.settings;
+    const id = nodeId(`d${number}`);
+    const address = directorAddress(number);
+    const runtime = this.runtime('director', id, address);
+    const peers = new Map(
+      Array.from({ length: of }, (_, index) => [nodeId(`d${index + 1}`), directorAddress(index + 1)]),
+    );
+    const director = new DirectorNode({
+      ...{ runtime, address, storage, peers, raft, compression, ticketRotationMs },
+      node: id,
+      join: [],
+      userGroups: [],
+      open: channelOpener(runtime, this.settings),
+      checksum: crc32,
+      machine: new KvMachine(crc32),
+      leaseMs: lease.ttlMs,
+      heartbeatMs: 500,
+      version: 'test',
+      services: [],
+      interceptors: [],
+      limits: { concurrentCallsMax: rpc.concurrentCallsMax },
+      replyCompression: { algorithm: 'gzip', aboveBytes: Number.POSITIVE_INFINITY },
+    });
+    this.endpoints.set(director, runtime.endpoint as MemoryEndpoint);
+    return director;
+  }
+
   private clientParts(runtime: NodeRuntime) {
     const { settings } = this;
     const open = channelOpener(runtime, settings);
     return {
       runtime,
       settings,
-      directors: [DIRECTOR],
+      directors: [directorAddress(1)],
       open,
       strategy: undefined,
       dispose: () => runtime.endpoint.close(),
@@ -135,6 +164,34 @@ export class SimulatedCluster {
     return { identity, endpoint, bulkEndpoint: undefined, clock, random, logger: silentLogger };
   }
 }
+
+/** The metadata as a director sees it. */
+export function metadataOf(director: DirectorNode): MetadataStore {
+  return (director as unknown as { readonly cluster: { readonly metadata: MetadataStore } }).cluster.metadata;
+}
+
+function memoryStorage(): DirectorStorage {
+  let record: unknown;
+  const groups = new Map<GroupId, GroupStores>();
+  return {
+    isDurable: false,
+    record: {
+      read: async () => record,
+      write: async (value) => {
+        record = value;
+      },
+    },
+    group: async (id) => {
+      const stores = groups.get(id) ?? { store: new MemoryLogStore(), snapshots: new MemorySnapshotStore() };
+      groups.set(id, stores);
+      return stores;
+    },
+    initialState: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
+const HOUR_MS = 3_600_000;
 
 export function ids(workers: readonly { readonly id: NodeId }[]): string[] {
   return workers.map((worker) => worker.id).sort();

@@ -12,7 +12,7 @@ const Job = defineService('job', {
 /** A cluster of three workers whose handlers take 10 ms, and a client that keeps `concurrency` calls going. */
 async function underLoad(seed: string, method: 'job.read' | 'job.write', concurrency: number) {
   const cluster = new SimulatedCluster(seed);
-  cluster.director();
+  await cluster.director();
   const { clock } = cluster;
   const job = (name: string) => {
     const work = () => new Promise<string>((resolve) => void clock.setTimer(10, () => resolve(name)));
@@ -92,7 +92,7 @@ describe('the death of a worker under load, in virtual time', () => {
 describe('a director that drains', () => {
   it('ends its watches and is done at once', async () => {
     const cluster = new SimulatedCluster('director drain');
-    const director = cluster.director();
+    const director = await cluster.director();
     const client = cluster.client();
     await cluster.until(() => client.registry.connected);
     expect(director.status().registry.watchers).to.equal(1);

@@ -297,6 +297,19 @@ describe('the registry in the metadata', () => {
     expect(await Promise.all(renewals)).to.have.lengthOf(100);
   });
 
+  it('proposes a renewal again when it was on its way to a leader that is lost', async () => {
+    const { clock, cluster, first, second, run } = start(2);
+    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await clock.advance(500);
+    first.member.swallows(true);
+    const renewal = second.store.renew(key('w1'));
+    await clock.advance(100);
+    cluster.lead(second.member);
+    await clock.advance(0);
+    expect(await Promise.race([renewal, clock.advance(100)])).to.equal(1_000);
+    first.member.swallows(false);
+  });
+
   it('gives up what waits when it is closed', async () => {
     const { first, run, reasonOf } = start();
     await run(first.store.register(registration('w1', 1), LEASE, true));
