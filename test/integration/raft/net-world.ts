@@ -2,7 +2,7 @@
  * Directors with a network between them and recording inboxes for groups: on the memory transport in virtual time, or
  * on QUIC over loopback.
  */
-import { type NodeId, Prng, type SocketAddress } from '../../../src/base/index.js';
+import { type NodeId, type NodeRole, Prng, type SocketAddress } from '../../../src/base/index.js';
 import {
   type ChunkDeflate,
   type GroupInbox,
@@ -10,6 +10,7 @@ import {
   type PeerNetworkOptionsInput,
 } from '../../../src/drivers/raft/index.js';
 import { RpcChannel, RpcServer } from '../../../src/drivers/rpc/index.js';
+import { MemoryEndpoint } from '../../../src/io/memory/endpoint.js';
 import type { MemoryNetwork } from '../../../src/io/memory/index.js';
 import { systemClock, systemRandom } from '../../../src/io/system/index.js';
 import {
@@ -27,7 +28,7 @@ import {
 } from '../../../src/ports/index.js';
 import type { Heartbeat, RaftMessage } from '../../../src/raft/index.js';
 import { createMemoryNetwork, SimulatedClock, testIdentity } from '../../../src/testing/index.js';
-import { pause, endpoint as quicEndpoint, until } from '../quic/support.js';
+import { closeEndpoints, pause, endpoint as quicEndpoint, until } from '../quic/support.js';
 
 export const CLUSTER = 'c0ffee00c0ffee00';
 
@@ -96,7 +97,7 @@ export abstract class NetWorld {
   abstract readonly random: Random;
   readonly directors = new Map<string, TestDirector>();
 
-  protected abstract endpoint(id: string, address?: SocketAddress): Promise<Endpoint>;
+  abstract endpointOf(role: NodeRole, id: string, address?: SocketAddress): Promise<Endpoint>;
   /** Waits until `holds()` while time passes. */
   abstract until(what: string, holds: () => boolean): Promise<void>;
   /** Lets time pass. */
@@ -116,8 +117,8 @@ export abstract class NetWorld {
   async director(name: string, given: DirectorOptions = {}): Promise<TestDirector> {
     const identity = testIdentity('director', name);
     const { id } = identity;
-    const endpoint = await this.endpoint(name, given.address);
-    const bulkEndpoint = await this.endpoint(name);
+    const endpoint = await this.endpointOf('director', name, given.address);
+    const bulkEndpoint = await this.endpointOf('director', name);
     const { clock, random } = this;
     const addresses = new Map<NodeId, SocketAddress>();
     const warnings: string[] = [];
@@ -156,11 +157,16 @@ export abstract class NetWorld {
     return made;
   }
 
-  /** Its process ends without a word: the peers find out by themselves. */
+  /**
+   * Its process ends: in memory without a word, so that the peers have to find out; over QUIC the peers see their
+   * connections close.
+   */
   async crash({ endpoint, bulkEndpoint, id, network }: TestDirector): Promise<void> {
     this.directors.delete(id);
-    // Its connections vanish from its side: nothing that is still sent to them has an effect.
-    await Promise.all([endpoint.close('crashed'), bulkEndpoint?.close('crashed')]);
+    for (const socket of [endpoint, bulkEndpoint]) {
+      if (socket instanceof MemoryEndpoint) socket.vanish();
+      else await socket?.close('crashed');
+    }
     await network.close();
   }
 
@@ -179,8 +185,8 @@ export class MemoryNetWorld extends NetWorld {
   readonly random = new Prng('raft network tests');
   readonly network: MemoryNetwork = createMemoryNetwork({ clock: this.clock, latencyMs: 1 });
 
-  protected async endpoint(id: string, address?: SocketAddress): Promise<Endpoint> {
-    const identity = testIdentity('director', id);
+  async endpointOf(role: NodeRole, id: string, address?: SocketAddress): Promise<Endpoint> {
+    const identity = testIdentity(role, id);
     return this.network.createEndpoint({ identity, ...(address === undefined ? {} : { address }) });
   }
 
@@ -197,8 +203,8 @@ export class QuicNetWorld extends NetWorld {
   readonly clock = systemClock;
   readonly random = systemRandom;
 
-  protected endpoint(id: string, address?: SocketAddress): Promise<Endpoint> {
-    return quicEndpoint('director', id, address === undefined ? {} : { listen: address });
+  endpointOf(role: NodeRole, id: string, address?: SocketAddress): Promise<Endpoint> {
+    return quicEndpoint(role, id, address === undefined ? {} : { listen: address });
   }
 
   until(what: string, holds: () => boolean): Promise<void> {
@@ -207,6 +213,11 @@ export class QuicNetWorld extends NetWorld {
 
   pass(ms: number): Promise<void> {
     return pause(ms);
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    await closeEndpoints();
   }
 }
 

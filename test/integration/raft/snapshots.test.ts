@@ -170,6 +170,7 @@ onBothTransports('a snapshot sender', (current) => {
     const { a, b } = await pair(world);
     const sending = a.network.sendSnapshot(b.id, GROUP, FROM, install(meta()), new MemorySnapshotStore());
     expect(await world.run(sending.catch((error: Error) => error))).to.have.property('reason', 'INPUT_INVALID');
+    expect(a.network.counters.snapshotRetries).to.equal(0);
   });
 
   it('gives up when the receiver stays away', async () => {

@@ -59,7 +59,7 @@ export class PeerLink {
         if (this.isOver) break;
         this.onFrame(frame);
       }
-      this.end(undefined);
+      this.finish();
     } catch (error) {
       this.end(RpcError.from(error));
     }
@@ -69,10 +69,13 @@ export class PeerLink {
     this.out.push(PING_FRAME);
   }
 
-  /** The peer may read what waits and then the end. */
+  /**
+   * A newer link takes its place. The one who dialed ends it, after what waits; the other one goes on until then,
+   * because what is under way would be lost with the stream.
+   */
   retire(): void {
     this.isRetired = true;
-    this.out.end();
+    if (this.isDialed) this.out.end();
   }
 
   /** Gives the link up at once. */
@@ -127,11 +130,19 @@ export class PeerLink {
     else this.owner.onMessages(this, envelopes);
   }
 
-  private end(error: RpcError | undefined): void {
+  /** The peer has ended its side, so it has a newer link; it takes what waits here. */
+  private finish(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.out.end();
+    this.owner.onEnd(this, undefined);
+  }
+
+  private end(error: RpcError): void {
+    this.out.drop(error);
     if (this.isOver) return;
     this.isOver = true;
     this.parts = [];
-    this.out.drop(error);
     this.owner.onEnd(this, error);
   }
 }

@@ -186,12 +186,13 @@ export class Peer implements LinkOwner {
     const slots = link.isDialed ? this.dialed : this.accepted;
     if (slots[link.trafficClass] === link) slots[link.trafficClass] = undefined;
     if (host.isClosed || link.isRetired) return;
-    if (link.hello !== undefined) host.counters.linksBroken += 1;
-    else if (link.isDialed) {
+    if (link.isDialed && link.hello === undefined) {
       this.retryMs = host.clock.nowMs() + backoffMs(REDIAL, this.failures, host.random.float());
       this.failures += 1;
     }
-    if (error !== undefined && REFUSALS.has(error.reason)) this.tellOnce(error.reason, error.message);
+    if (error === undefined) return;
+    if (link.hello !== undefined) host.counters.linksBroken += 1;
+    if (REFUSALS.has(error.reason)) this.tellOnce(error.reason, error.message);
     host.lost(this);
   }
 

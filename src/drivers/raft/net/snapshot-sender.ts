@@ -229,4 +229,5 @@ const FINAL: ReadonlySet<RpcReason> = new Set<RpcReason>([
   'FORBIDDEN',
   'METHOD_UNKNOWN',
   'UNAUTHENTICATED',
+  'INPUT_INVALID',
 ]);
