@@ -36,6 +36,7 @@ export {
   type Peers,
   restoreBackup,
   type UserGroup,
+  verifyBackup,
 } from './director/index.js';
 export { Worker, type WorkerCounters, type WorkerOptions } from './worker/index.js';
 export {
@@ -46,6 +47,9 @@ export {
   type ClientStats,
   type ClusterMember,
   type ClusterStatus,
+  connectDirectors,
+  type DirectorAnswer,
+  DirectorClient,
   type GroupMember,
   type GroupStatus,
   type MembershipChange,
@@ -215,22 +219,15 @@ export {
 } from './io/quic/index.js';
 export { ClassScheduler, type SchedulerOptions } from './lanes/index.js';
 export { startWatchdog, systemClock, systemRandom, type WatchdogOptions } from './io/system/index.js';
-export { MemoryRegistryStore, type MemoryRegistryStoreOptions } from './director/index.js';
 export {
   type Clock,
   type Connection,
   type Endpoint,
-  type Lease,
   type Logger,
   type Random,
-  type RegistryChange,
-  type RegistrySnapshot,
-  type RegistryStore,
-  type RegistryWatch,
   type SessionStore,
   silentLogger,
   type Timer,
   type TrafficClass,
-  type WorkerKey,
   type WorkerRegistration,
 } from './ports/index.js';

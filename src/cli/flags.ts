@@ -44,6 +44,20 @@ export function addressList(text: string): string[] {
   return text.split(',').map(reachableAddress);
 }
 
+/** `d1=HOST:PORT,d2=HOST:PORT`: at most nine, each id and address once. */
+export function peerList(text: string): Record<string, string> {
+  const pairs = text.split(',').map((pair): [string, string] => {
+    const [, id, at] = /^\s*([^=]*)=(.*?)\s*$/.exec(pair) ?? [];
+    if (id === undefined || at === undefined) throw allowed('ID=HOST:PORT pairs, separated by commas');
+    return [identifier(id), reachableAddress(at)];
+  });
+  if (pairs.length > PEERS_MAX) throw allowed(`at most ${PEERS_MAX} directors`);
+  for (const at of [0, 1] as const) {
+    if (new Set(pairs.map((pair) => pair[at])).size !== pairs.length) throw allowed('each id and each address once');
+  }
+  return Object.fromEntries(pairs);
+}
+
 /** `HOST:PORT`; with the port alone (`9100`, `:9100`) only this machine can reach it. */
 export function httpAddress(text: string): string {
   return address(/^:?\d+$/.test(text) ? `127.0.0.1:${text.replace(':', '')}` : text);
@@ -101,3 +115,6 @@ function guarded<T>(read: () => T, what: string): T {
 function allowed(what: string): InvalidArgumentError {
   return new InvalidArgumentError(`Allowed: ${what}.`);
 }
+
+/** As many as may found a cluster. */
+const PEERS_MAX = 9;

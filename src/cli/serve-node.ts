@@ -1,4 +1,4 @@
-import { formatAddress, type Logger, type SocketAddress, startWatchdog } from '../index.js';
+import { type FlotillaError, formatAddress, type Logger, type SocketAddress, startWatchdog } from '../index.js';
 import { EXIT_OK } from './failure.js';
 import { type HttpEndpoint, type NodeView, startHttpEndpoint } from './http/http-endpoint.js';
 import { print, serveWithoutReader } from './output.js';
@@ -10,6 +10,8 @@ import { StopRequest } from './stop-request.js';
 export interface ServingNode {
   readonly id: string;
   readonly address: SocketAddress;
+  /** Resolves when it cannot go on; it has closed then. */
+  readonly failed?: Promise<FlotillaError>;
   drain(options: { readonly timeoutMs: number }): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -23,7 +25,11 @@ export interface ServeOptions<Node extends ServingNode> {
   readonly http?: { readonly address: string; readonly view: (node: Node) => NodeView } | undefined;
 }
 
-/** Runs a node until it is told to stop: ready line, HTTP endpoint, watchdog, drain. Resolves to the exit code. */
+/**
+ * Runs a node until it is told to stop: ready line, HTTP endpoint, watchdog, drain. Resolves to the exit code.
+ *
+ * @throws what `start` throws, and the FlotillaError with which the node failed
+ */
 export async function serveNode<Node extends ServingNode>(options: ServeOptions<Node>): Promise<number> {
   const { flags, logger } = options;
   serveWithoutReader();
@@ -43,7 +49,8 @@ export async function serveNode<Node extends ServingNode>(options: ServeOptions<
   try {
     endpoint = await httpOf(options, node, stop);
     announce(options, node, endpoint);
-    const cause = await stop.requested;
+    const cause = await Promise.race([stop.requested, ...(node.failed === undefined ? [] : [node.failed])]);
+    if (typeof cause !== 'string') throw cause;
     logger.info({ cause }, 'draining');
     const idle = await node.drain({ timeoutMs: flags.drainTimeout });
     if (idle) logger.info({}, 'drained');
@@ -61,10 +68,11 @@ async function httpOf<Node extends ServingNode>(
   stop: StopRequest,
 ): Promise<HttpEndpoint | undefined> {
   if (http === undefined) return undefined;
+  const view = http.view(node);
   return await startHttpEndpoint({
     listen: http.address,
-    view: http.view(node),
-    healthy: () => !stop.isRequested,
+    view,
+    trouble: () => (stop.isRequested ? 'draining' : view.trouble?.()),
     logger,
   });
 }

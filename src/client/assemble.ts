@@ -72,12 +72,19 @@ export function assembleClient(
     closed: false,
   };
   const registry = new WorkerRegistry({ table, watcher, router, dispose: async () => undefined });
-  const openMetadata = (): Metadata => {
-    const port = new ClusterPort({ ...runtime, directors: watcher.directors.list(), open });
-    return new Metadata({ ...runtime, port });
-  };
+  const openMetadata = metadataOpener(runtime, () => watcher.directors.list(), open);
   const { interceptors, dispose } = options;
   return { table, env, registry, watcher, openMetadata, interceptors, dispose };
+}
+
+/** Makes the metadata's client when it is first needed. */
+export function metadataOpener(
+  { clock, random, logger }: AssembleOptions['runtime'],
+  directors: () => readonly SocketAddress[],
+  open: (target: ChannelTarget) => NodeChannel,
+): () => Metadata {
+  const common = { clock, random, logger };
+  return () => new Metadata({ ...common, port: new ClusterPort({ ...common, directors: directors(), open }) });
 }
 
 /** Puts a `WorkerRegistry` that is used alone together. */

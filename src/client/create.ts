@@ -23,10 +23,11 @@ import { systemClock, systemRandom } from '../io/system/index.js';
 import { ClassScheduler } from '../lanes/index.js';
 import { type Logger, type SessionStore, silentLogger } from '../ports/index.js';
 import type { ClientInterceptor, ClusterCallOptions } from '../rpc/index.js';
-import { assembleClient, assembleRegistry } from './assemble.js';
+import { assembleClient, assembleRegistry, metadataOpener } from './assemble.js';
 import type { Strategy, StrategyName } from './balance/index.js';
 import { numberOption } from './check-number.js';
 import { ClusterCaller, type ClusterCallerDependencies } from './cluster-caller.js';
+import { DirectorClient } from './director-client.js';
 import { channelOpener, checkIdentity, closeSockets, type NodeRuntime } from './node-runtime.js';
 import { definedOnly, type OwnOptions, optionGroups } from './option-groups.js';
 import type { WorkerRegistry } from './worker-registry.js';
@@ -123,6 +124,16 @@ export async function connectWorkerRegistry(options: DirectoryOptions): Promise<
     throw error;
   }
   return registry;
+}
+
+/**
+ * A client of the directors alone. Waits for nobody: what cannot be reached is the first call's error.
+ *
+ * @throws FlotillaError `OPTION_INVALID`, `ADDRESS_INVALID`, `CERT_MISSING`, `CERT_INVALID`
+ */
+export async function connectDirectors(options: DirectoryOptions): Promise<DirectorClient> {
+  const { runtime, directors, open, dispose } = await prepare(options);
+  return new DirectorClient({ directors, open, openMetadata: metadataOpener(runtime, () => directors, open), dispose });
 }
 
 export interface NodeOptions {

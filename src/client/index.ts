@@ -15,12 +15,14 @@ export { ClusterCaller } from './cluster-caller.js';
 export {
   ClusterClient,
   type ClusterClientOptions,
+  connectDirectors,
   connectWorkerRegistry,
   type DirectoryOptions,
   openNode,
   parseDirectors,
 } from './create.js';
 export { type Deferred, deferred } from './deferred.js';
+export { type DirectorAnswer, DirectorClient } from './director-client.js';
 export { DirectorList } from './director-list.js';
 export { type Filter, parseFilter, type Tags } from './filter.js';
 export {

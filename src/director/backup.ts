@@ -60,6 +60,15 @@ export function openBackup(bytes: Buffer): { header: BackupHeader; checksum: str
   return { header, checksum: hash.toString('hex'), snapshot: content.subarray(lineEnd + 1) };
 }
 
+/**
+ * What a backup says of itself, once all of it is verified.
+ *
+ * @throws FlotillaError `BACKUP_CORRUPT`
+ */
+export function verifyBackup(bytes: Buffer): BackupHeader {
+  return openBackup(bytes).header;
+}
+
 /** A copy of the state without reserved keys and without history. */
 async function usersPart(source: KvMachine, checksum: Checksum): Promise<KvMachine> {
   const machine = new KvMachine(checksum);

@@ -7,13 +7,16 @@ import { formatMetrics, type Metric } from './prometheus.js';
 export interface NodeView {
   readonly status: () => unknown;
   readonly metrics: () => readonly Metric[];
+  /** Why the node cannot serve at the moment, in a word or two; `undefined` when it can. Default: it always can. */
+  readonly trouble?: () => string | undefined;
 }
 
 export interface HttpEndpointOptions {
   /** `HOST:PORT`; port 0 takes a free one. */
   readonly listen: string;
   readonly view: NodeView;
-  readonly healthy: () => boolean;
+  /** Why it is not healthy, in a word or two; `undefined` while it is. */
+  readonly trouble: () => string | undefined;
   readonly logger: Logger;
 }
 
@@ -24,7 +27,7 @@ export interface HttpEndpoint {
 }
 
 /**
- * A read-only HTTP endpoint for probes and scrapers: `/healthz` (200, or 503 while draining), `/metrics` (Prometheus
+ * A read-only HTTP endpoint for probes and scrapers: `/healthz` (200, or 503 and why), `/metrics` (Prometheus
  * text) and `/status` (JSON). It has neither encryption nor access control: keep it on this machine or a trusted network.
  *
  * @throws FlotillaError `ADDRESS_IN_USE`, `ADDRESS_UNREACHABLE`
@@ -67,11 +70,11 @@ interface Answer {
   readonly body: string;
 }
 
-function answerTo({ view, healthy }: HttpEndpointOptions, { method, url }: IncomingMessage): Answer {
+function answerTo({ view, trouble }: HttpEndpointOptions, { method, url }: IncomingMessage): Answer {
   if (method !== 'GET' && method !== 'HEAD') return { status: 405, type: TEXT, body: 'only GET and HEAD\n' };
   switch (url?.split('?', 1)[0]) {
     case '/healthz':
-      return healthy() ? { status: 200, type: TEXT, body: 'ok\n' } : { status: 503, type: TEXT, body: 'draining\n' };
+      return health(trouble());
     case '/metrics':
       return { status: 200, type: METRICS, body: formatMetrics(view.metrics()) };
     case '/status':
@@ -79,6 +82,10 @@ function answerTo({ view, healthy }: HttpEndpointOptions, { method, url }: Incom
     default:
       return { status: 404, type: TEXT, body: 'there are /healthz, /metrics and /status\n' };
   }
+}
+
+function health(trouble: string | undefined): Answer {
+  return { status: trouble === undefined ? 200 : 503, type: TEXT, body: `${trouble ?? 'ok'}\n` };
 }
 
 function listen(server: Server, host: string, port: number, text: string): Promise<void> {

@@ -29,10 +29,10 @@ describe('metrics', () => {
 
 describe('the HTTP endpoint', () => {
   let endpoint: HttpEndpoint;
-  let healthy = true;
+  let trouble: string | undefined;
   before(async () => {
     const view = { status: () => ({ big: 1n }), metrics: () => [single('gauge', 'up', 'Up.', 1)] };
-    endpoint = await startHttpEndpoint({ listen: '127.0.0.1:0', view, healthy: () => healthy, logger: silentLogger });
+    endpoint = await startHttpEndpoint({ listen: '127.0.0.1:0', view, trouble: () => trouble, logger: silentLogger });
   });
   after(async () => await endpoint.close());
 
@@ -41,11 +41,11 @@ describe('the HTTP endpoint', () => {
     return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };
   }
 
-  it('says that the node is well until it drains', async () => {
+  it('says whether the node is well, and why not', async () => {
     expect(await get('/healthz')).to.include({ status: 200, body: 'ok\n' });
-    healthy = false;
-    expect(await get('/healthz')).to.include({ status: 503, body: 'draining\n' });
-    healthy = true;
+    trouble = 'no leader';
+    expect(await get('/healthz')).to.include({ status: 503, body: 'no leader\n' });
+    trouble = undefined;
   });
 
   it('serves status as JSON and metrics as text', async () => {
@@ -66,7 +66,12 @@ describe('the HTTP endpoint', () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
-    const options = { listen, view: { status: () => 0, metrics: () => [] }, healthy: () => true, logger: silentLogger };
+    const options = {
+      listen,
+      view: { status: () => 0, metrics: () => [] },
+      trouble: () => undefined,
+      logger: silentLogger,
+    };
     await rejects(startHttpEndpoint(options), /--http .* is in use/, 'ADDRESS_IN_USE');
     other.close();
   });

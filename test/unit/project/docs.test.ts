@@ -60,8 +60,8 @@ describe('the documentation', () => {
 describe('the command line page', () => {
   const page = readProjectFile(`${BOOK}/guide/command-line.md`);
   const code = filesBelow(join(PROJECT_ROOT, 'src/cli')).filter((path) => path.endsWith('.ts'));
-  /** Declared for later, or for processes that other processes start. */
-  const unlisted = ['exit-with-parent', 'peers'];
+  /** For processes that other processes start. */
+  const unlisted = ['exit-with-parent'];
   const declared = new Set([...findAll(code, /'--([a-z-]+)[ ']/g).map(({ found }) => found), 'help']);
 
   it('has every flag', () => {

@@ -1,0 +1,133 @@
+import { formatAddress, parseAddress, RpcError, type SocketAddress } from '../base/index.js';
+import type { CallOptions, MethodRef } from '../rpc/index.js';
+import { ClusterAdmin } from './admin.js';
+import type { Metadata } from './metadata/index.js';
+import type { NodeChannel, OpenChannel } from './node-channel.js';
+import { type ClusterMember, ClusterService, type ClusterStatus } from './protocol/index.js';
+
+export interface DirectorClientDependencies {
+  /** At least one; they name the others. */
+  readonly directors: readonly SocketAddress[];
+  readonly open: OpenChannel;
+  readonly openMetadata: () => Metadata;
+  readonly dispose: () => Promise<void>;
+}
+
+/** What became of asking one director. */
+export type DirectorAnswer = { readonly address: string } & (
+  | { readonly ok: true; readonly status: ClusterStatus }
+  | { readonly ok: false; readonly error: RpcError }
+);
+
+/**
+ * A client of the directors alone: metadata, status, administration. It needs neither the registry of workers nor a
+ * leader, so it also tells what is wrong when there is none.
+ */
+export class DirectorClient implements AsyncDisposable {
+  private readonly deps: DirectorClientDependencies;
+  private readonly channels = new Map<string, NodeChannel>();
+  private openedMetadata: Metadata | undefined;
+
+  constructor(deps: DirectorClientDependencies) {
+    this.deps = deps;
+  }
+
+  /** The cluster's metadata store, as `ClusterClient.metadata`. */
+  get metadata(): Metadata {
+    this.openedMetadata ??= this.deps.openMetadata();
+    return this.openedMetadata;
+  }
+
+  /** Administers the cluster through the director at an address. */
+  admin(address: string): ClusterAdmin {
+    return new ClusterAdmin(() => this.channel(address));
+  }
+
+  /**
+   * What every director says about itself: those given, and those that they name. One answer per director, in the order
+   * of their ids; those that do not answer within `timeoutMs` last.
+   */
+  async statuses(options: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<DirectorAnswer[]> {
+    const answers = new Map<string, DirectorAnswer>();
+    const asked = new Set<string>();
+    const ask = async (address: string): Promise<void> => {
+      if (asked.has(address)) return;
+      asked.add(address);
+      const answer = await this.statusOf(address, options);
+      const key = answer.ok ? answer.status.id : address;
+      const known = answers.get(key);
+      // The same director under two addresses: the one that it names itself is the better one.
+      if (known === undefined || (answer.ok && answer.status.address === address)) answers.set(key, answer);
+      if (answer.ok) await Promise.all(addressesIn(answer.status).map(ask));
+    };
+    await Promise.all(this.deps.directors.map((director) => ask(formatAddress(director))));
+    return [...answers].sort(byAnswerAndName).map(([, answer]) => answer);
+  }
+
+  /**
+   * Directors and workers, as the first director that answers knows them.
+   *
+   * @throws RpcError of the last one when none answers
+   */
+  async members(options: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<readonly ClusterMember[]> {
+    const asking = this.deps.directors.map((director) =>
+      this.channel(formatAddress(director)).unary(MEMBERS, {}, { ...options, waitForReady: true }),
+    );
+    try {
+      const reply = (await Promise.any(asking)) as { readonly members: readonly ClusterMember[] };
+      return reply.members;
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors.at(-1) : error;
+    }
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    await this.openedMetadata?.close();
+    await Promise.all([...this.channels.values()].map((channel) => channel.close()));
+    await this.deps.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async statusOf(address: string, options: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<DirectorAnswer> {
+    try {
+      const reply = await this.channel(address).unary(STATUS, {}, { ...options, waitForReady: true });
+      return { address, ok: true, status: reply as ClusterStatus };
+    } catch (thrown) {
+      return { address, ok: false, error: RpcError.from(thrown) };
+    }
+  }
+
+  private channel(address: string): NodeChannel {
+    const known = this.channels.get(address);
+    if (known !== undefined) return known;
+    const channel = this.deps.open({ address: parseAddress(address), role: 'director', id: undefined });
+    this.channels.set(address, channel);
+    return channel;
+  }
+}
+
+/** Of the other directors; each is an address that can be dialled. */
+function addressesIn({ groups }: ClusterStatus): string[] {
+  const members = groups.find(({ id }) => id === METADATA_GROUP)?.members ?? [];
+  return members.flatMap(({ address }) => {
+    if (address === undefined) return [];
+    try {
+      return [formatAddress(parseAddress(address))];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function byAnswerAndName([a, first]: [string, DirectorAnswer], [b, second]: [string, DirectorAnswer]): number {
+  if (first.ok !== second.ok) return first.ok ? -1 : 1;
+  return a < b ? -1 : 1;
+}
+
+const METADATA_GROUP = 0;
+const STATUS: MethodRef = { name: 'flotilla.cluster.status', definition: ClusterService.methods.status };
+const MEMBERS: MethodRef = { name: 'flotilla.cluster.members', definition: ClusterService.methods.members };
