@@ -3,7 +3,6 @@ import type { MetadataStore } from '../drivers/metadata/index.js';
 import { type Comparison, type PutOp, singleKey, type TxnOp, type TxnReply } from '../kv/index.js';
 import {
   type Clock,
-  type Lease,
   type Logger,
   type RegistryChange,
   type RegistrySnapshot,
@@ -62,15 +61,15 @@ export class KvRegistryStore implements RegistryStore {
     await this.metadata.group.readBarrier('linearizable', { timeoutMs });
   }
 
-  async register(registration: WorkerRegistration, lease: Lease, ownsAddress: boolean): Promise<WorkerRecord> {
+  async register(registration: WorkerRegistration, leaseMs: number, ownsAddress: boolean): Promise<WorkerRecord> {
     const { id } = registration;
-    const worker = { ...registration, state: 'active', leaseMs: lease.durationMs } as const;
+    const worker = { ...registration, state: 'active', leaseMs } as const;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const present = await this.fresh(id);
       const others = ownsAddress ? this.othersAt(registration) : [];
       const isThere = others.length === 0 && present !== undefined && isSame(present.record, worker);
       if (isThere && (await this.renewals.keepAlive(present.lease)) !== undefined) return present.record;
-      const granted = await this.grant(lease.durationMs);
+      const granted = await this.grant(leaseMs);
       const put: PutOp = { ...putOp(workerKeyOf(id), encodeWorker(worker)), lease: granted };
       const { succeeded, revision } = await this.remove(others, 'replaced', put);
       if (succeeded) {
@@ -117,11 +116,6 @@ export class KvRegistryStore implements RegistryStore {
       return;
     }
     throw givenUp(key.id);
-  }
-
-  /** The metadata ends leases by itself; watches hear of it. */
-  async expire(): Promise<readonly NodeId[]> {
-    return [];
   }
 
   snapshot(): RegistrySnapshot {

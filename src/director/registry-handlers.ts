@@ -6,7 +6,7 @@ import {
   type WatchMessage,
   type WorkerKeyRequest,
 } from '../client/index.js';
-import type { Clock, Lease, Logger, RegistryStore, WorkerRegistration } from '../ports/index.js';
+import type { Clock, Logger, RegistryStore, WorkerRegistration } from '../ports/index.js';
 import { type CallContext, type Implementation, implement } from '../rpc/index.js';
 import type { DirectorDirectory } from './director-directory.js';
 import type { LeaderContact } from './leader-contact.js';
@@ -40,14 +40,14 @@ export function implementRegistry(deps: RegistryHandlersDependencies): Implement
       authorize(request, context);
       checkContact(deps.contact);
       const registration = registrationOf(request, context);
-      const record = await store.register(registration, lease(deps), isAt(context.remote, registration.address));
+      const record = await store.register(registration, deps.leaseMs, isAt(context.remote, registration.address));
       logger.info({ worker: record.id, address: record.address, instance: record.instance }, 'worker registered');
       return leaseReply(deps, record.leaseMs, request.ticketKeyId);
     },
     renew: async (request, context) => {
       authorize(request, context);
       checkContact(deps.contact);
-      const leaseMs = await store.renew(request, lease(deps));
+      const leaseMs = await store.renew(request);
       return leaseReply(deps, leaseMs, request.ticketKeyId);
     },
     setState: async (request, context) => {
@@ -97,10 +97,6 @@ function registrationOf(request: RegisterRequest, { remote }: CallContext): Work
  */
 function isAt(remote: SocketAddress, claimed: SocketAddress): boolean {
   return remote.host === claimed.host && remote.port === claimed.port;
-}
-
-function lease({ clock, leaseMs }: RegistryHandlersDependencies): Lease {
-  return { nowMs: clock.nowMs(), durationMs: leaseMs };
 }
 
 function leaseReply(deps: RegistryHandlersDependencies, leaseMs: number, knownKeyId: string | undefined): LeaseReply {

@@ -15,7 +15,6 @@ export type {
 export { type Logger, silentLogger } from './logger.js';
 export type { Random } from './random.js';
 export type {
-  Lease,
   RegistryChange,
   RegistrySnapshot,
   RegistryStore,

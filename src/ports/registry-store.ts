@@ -23,32 +23,24 @@ export interface RegistryStore {
    * @param ownsAddress it is known to be at the address it claims, so no other worker can be: such records are removed.
    * Without that knowledge a worker could drive others out by claiming their addresses.
    */
-  register(registration: WorkerRegistration, lease: Lease, ownsAddress: boolean): Promise<WorkerRecord>;
+  register(registration: WorkerRegistration, leaseMs: number, ownsAddress: boolean): Promise<WorkerRecord>;
   /**
    * Prolongs the lease. Makes no change and no revision.
    *
    * @returns for how many milliseconds from now
    * @throws RpcError `LEASE_UNKNOWN` when this instance holds no lease: it must register again
    */
-  renew(key: WorkerKey, lease: Lease): Promise<number>;
+  renew(key: WorkerKey): Promise<number>;
   /** @throws RpcError `LEASE_UNKNOWN` */
   setState(key: WorkerKey, state: WorkerState): Promise<WorkerRecord>;
   /** Removes the worker; one that is not there (any more) is fine. */
   deregister(key: WorkerKey): Promise<void>;
-  /** Removes every worker whose lease ended at or before `nowMs`; returns who that was. */
-  expire(nowMs: number): Promise<readonly NodeId[]>;
   snapshot(): RegistrySnapshot;
   /**
    * Calls `listener` for every change after `afterRevision`: first, before it returns, those already made, then each
    * as it is made. Answers `compacted` (and calls nothing) when the history no longer reaches back that far.
    */
   watch(afterRevision: number, listener: (change: RegistryChange) => void): RegistryWatch;
-}
-
-/** A lease that ends `durationMs` after `nowMs` (monotonic milliseconds of the director's clock). */
-export interface Lease {
-  readonly nowMs: number;
-  readonly durationMs: number;
 }
 
 /** Which life of which worker. */

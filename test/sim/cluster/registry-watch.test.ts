@@ -109,12 +109,11 @@ describe('the registry watch, in virtual time', () => {
     const cluster = new SimulatedCluster('large');
     const director = await cluster.director();
     const store = (director as unknown as { cluster: { registry: RegistryStore } }).cluster.registry;
-    const lease = { nowMs: cluster.clock.nowMs(), durationMs: 6e8 };
     const registrations = Array.from({ length: 1_203 }, (_, index) => {
       const id = nodeId(`w${index}`);
       const address = { host: '127.0.0.1', port: index + 1 };
       const worker = { id, instance: 'i', address, bulkPort: undefined, tags: { index: String(index) }, methods: [] };
-      return store.register(worker, lease, true);
+      return store.register(worker, 6e8, true);
     });
     await cluster.run(Promise.all(registrations));
     const registry = cluster.registry();

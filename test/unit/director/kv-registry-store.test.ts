@@ -7,7 +7,7 @@ import { SimulatedClock } from '../../../src/testing/index.js';
 import { FakeCluster, type FakeMember } from '../../support/fake-metadata.js';
 import { settle } from '../../support/settle.js';
 
-const LEASE = { nowMs: 0, durationMs: 1_000 };
+const LEASE_MS = 1_000;
 
 function registration(id: string, port: number, instance = 'i1'): WorkerRegistration {
   return {
@@ -97,7 +97,7 @@ function once(happen: () => Promise<unknown>): () => Promise<unknown> {
 describe('the registry in the metadata', () => {
   it('removes a worker when its lease ends, and not before', async () => {
     const { clock, first, run, reasonOf } = start();
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     await clock.advance(800);
     expect(await run(first.store.renew(key('w1')))).to.equal(1_000);
     await clock.advance(950);
@@ -110,11 +110,11 @@ describe('the registry in the metadata', () => {
 
   it('is the same at every director, causes included', async () => {
     const { clock, first, second, run } = start(2);
-    await run(second.store.register(registration('w1', 1), LEASE, true));
-    await run(first.store.register(registration('w2', 2), LEASE, true));
+    await run(second.store.register(registration('w1', 1), LEASE_MS, true));
+    await run(first.store.register(registration('w2', 2), LEASE_MS, true));
     await run(second.store.setState(key('w2'), 'draining'));
     await run(first.store.deregister(key('w2')));
-    await run(second.store.register(registration('w3', 1), LEASE, true));
+    await run(second.store.register(registration('w3', 1), LEASE_MS, true));
     await clock.advance(2_000);
     expect(first.changes).to.deep.equal([
       'w1 active',
@@ -134,8 +134,8 @@ describe('the registry in the metadata', () => {
 
   it('replaces the record of a worker that restarted, whose old instance then holds nothing', async () => {
     const { first, run, reasonOf } = start();
-    await run(first.store.register(registration('w1', 1, 'old'), LEASE, true));
-    await run(first.store.register(registration('w1', 1, 'new'), LEASE, true));
+    await run(first.store.register(registration('w1', 1, 'old'), LEASE_MS, true));
+    await run(first.store.register(registration('w1', 1, 'new'), LEASE_MS, true));
     expect(first.store.snapshot().workers.map(({ instance }) => instance)).to.deep.equal(['new']);
     expect(await reasonOf(first.store.renew(key('w1', 'old')))).to.equal('LEASE_UNKNOWN');
     expect(await reasonOf(first.store.setState(key('w1', 'old'), 'draining'))).to.equal('LEASE_UNKNOWN');
@@ -146,34 +146,34 @@ describe('the registry in the metadata', () => {
 
   it('removes nobody for a worker that is not known to be where it says', async () => {
     const { first, run } = start();
-    await run(first.store.register(registration('w1', 7), LEASE, true));
-    await run(first.store.register(registration('w2', 7), LEASE, false));
+    await run(first.store.register(registration('w1', 7), LEASE_MS, true));
+    await run(first.store.register(registration('w2', 7), LEASE_MS, false));
     expect(first.ids).to.deep.equal(['w1', 'w2']);
   });
 
   it('shows a worker that moved only at its new address', async () => {
     const { first, run } = start();
-    await run(first.store.register(registration('w1', 1), LEASE, true));
-    await run(first.store.register(registration('w1', 2), LEASE, true));
-    await run(first.store.register(registration('w2', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
+    await run(first.store.register(registration('w1', 2), LEASE_MS, true));
+    await run(first.store.register(registration('w2', 1), LEASE_MS, true));
     const ports = sorted(first.store.snapshot().workers).map(({ id, address }) => `${id} ${address.port}`);
     expect(ports).to.deep.equal(['w1 2', 'w2 1']);
   });
 
   it('tells nobody of a worker that registers what is registered already, and prolongs its lease', async () => {
     const { clock, first, second, run } = start(2);
-    const record = await run(first.store.register(registration('w1', 1), LEASE, true));
+    const record = await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     await clock.advance(800);
-    expect(await run(second.store.register(registration('w1', 1), LEASE, true))).to.deep.equal(record);
+    expect(await run(second.store.register(registration('w1', 1), LEASE_MS, true))).to.deep.equal(record);
     await clock.advance(800);
     expect(second.changes).to.deep.equal(['w1 active']);
-    await run(second.store.register({ ...registration('w1', 1), tags: {} }, LEASE, true));
+    await run(second.store.register({ ...registration('w1', 1), tags: {} }, LEASE_MS, true));
     expect(second.changes).to.deep.equal(['w1 active', 'w1 active']);
   });
 
   it('renews at any director, also at one that does not lead or has just begun to', async () => {
     const { clock, cluster, first, second, run } = start(2);
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     await clock.advance(800);
     await run(second.store.renew(key('w1')));
     await clock.advance(800);
@@ -189,7 +189,7 @@ describe('the registry in the metadata', () => {
   it('renews at a director that has not heard of the registration yet', async () => {
     const { clock, first, second, run } = start(2);
     second.member.pause(true);
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     expect(second.ids).to.deep.equal([]);
     const renewed = second.store.renew(key('w1'));
     await clock.advance(100);
@@ -199,10 +199,10 @@ describe('the registry in the metadata', () => {
 
   it('lets no lease end while there is no leader, and answers NO_LEADER', async () => {
     const { clock, cluster, first, reasonOf, run } = start();
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     cluster.lead(undefined);
     expect(await reasonOf(first.store.renew(key('w1')))).to.equal('NO_LEADER');
-    expect(await reasonOf(first.store.register(registration('w2', 2), LEASE, true))).to.equal('NO_LEADER');
+    expect(await reasonOf(first.store.register(registration('w2', 2), LEASE_MS, true))).to.equal('NO_LEADER');
     await clock.advance(60_000);
     cluster.lead(first.member);
     await clock.advance(100);
@@ -213,7 +213,7 @@ describe('the registry in the metadata', () => {
 
   it('marks a worker as draining once', async () => {
     const { first, run } = start();
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     const drained = await run(first.store.setState(key('w1'), 'draining'));
     expect(drained.state).to.equal('draining');
     expect(sorted(first.store.snapshot().workers)).to.deep.equal([drained]);
@@ -224,7 +224,7 @@ describe('the registry in the metadata', () => {
 
   it('answers compacted to a watch from before the history or after its end', async () => {
     const { first, run } = start();
-    for (let port = 1; port <= 20; port += 1) await run(first.store.register(registration('w1', port), LEASE, true));
+    for (let port = 1; port <= 20; port += 1) await run(first.store.register(registration('w1', port), LEASE_MS, true));
     await run(first.member.store.execute({ type: 'compact', revision: 15 }));
     const early = first.store.watch(14, () => expect.fail('a compacted watch calls nothing'));
     expect(early).to.deep.equal({ type: 'compacted', oldestRevision: 15 });
@@ -236,14 +236,14 @@ describe('the registry in the metadata', () => {
 
   it('has the revision of the metadata, which users move on, too', async () => {
     const { first, run } = start();
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     const { revision } = first.store;
     for (let round = 0; round < 3; round += 1) {
       const put = { type: 'put', key: 'k', value: Buffer.from('v'), lease: 0, returnPrevious: false } as const;
       await run(first.member.store.execute(put));
     }
     expect(first.store.revision).to.equal(revision + 3);
-    const { revision: later } = await run(first.store.register(registration('w2', 2), LEASE, true));
+    const { revision: later } = await run(first.store.register(registration('w2', 2), LEASE_MS, true));
     expect(later).to.equal(revision + 4);
   });
 
@@ -254,12 +254,12 @@ describe('the registry in the metadata', () => {
       ['w2', 2],
       ['w3', 3],
     ] as const) {
-      await run(first.store.register(registration(id, port), LEASE, true));
+      await run(first.store.register(registration(id, port), LEASE_MS, true));
     }
     second.member.pause(true);
     await run(first.store.deregister(key('w1')));
     await run(first.store.setState(key('w2'), 'draining'));
-    await run(first.store.register(registration('w4', 4), LEASE, true));
+    await run(first.store.register(registration('w4', 4), LEASE_MS, true));
     await run(first.member.store.execute({ type: 'compact', revision: first.store.revision }));
     const watched: RegistryChange[] = [];
     second.store.watch(second.store.revision, (change) => watched.push(change));
@@ -275,7 +275,7 @@ describe('the registry in the metadata', () => {
     const tags = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`tag${index}`, 'x'.repeat(200)]));
     for (let port = 1; port <= 300; port += 1) {
       const worker = { ...registration(`w${port}`, port), tags };
-      await run(first.store.register(worker, { nowMs: 0, durationMs: 1e8 }, true));
+      await run(first.store.register(worker, 1e8, true));
     }
     await run(first.member.store.execute({ type: 'compact', revision: first.store.revision }));
     const late = new Director(cluster, 'd2');
@@ -287,7 +287,7 @@ describe('the registry in the metadata', () => {
   it('proposes the renewals of a short time together', async () => {
     const { clock, first, run } = start();
     for (let port = 1; port <= 100; port += 1)
-      await run(first.store.register(registration(`w${port}`, port), LEASE, true));
+      await run(first.store.register(registration(`w${port}`, port), LEASE_MS, true));
     const before = first.member.proposals;
     const renewals = Array.from({ length: 100 }, (_, index) => first.store.renew(key(`w${index + 1}`)));
     await clock.advance(19);
@@ -299,7 +299,7 @@ describe('the registry in the metadata', () => {
 
   it('proposes a renewal again when it was on its way to a leader that is lost', async () => {
     const { clock, cluster, first, second, run } = start(2);
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     await clock.advance(500);
     first.member.swallows(true);
     const renewal = second.store.renew(key('w1'));
@@ -312,7 +312,7 @@ describe('the registry in the metadata', () => {
 
   it('gives up what waits when it is closed', async () => {
     const { first, run, reasonOf } = start();
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     const renewal = first.store.renew(key('w1'));
     first.store.close();
     expect(await reasonOf(renewal)).to.equal('CLOSED');
@@ -321,8 +321,8 @@ describe('the registry in the metadata', () => {
   it('does not touch the successor of the instance that leaves or drains', async () => {
     const { clock, first, run, reasonOf } = start();
     for (const leave of ['deregister', 'drain'] as const) {
-      await run(first.store.register(registration('w1', 1, 'old'), LEASE, true));
-      const succeed = once(() => first.store.register(registration('w1', 1, 'new'), LEASE, true));
+      await run(first.store.register(registration('w1', 1, 'old'), LEASE_MS, true));
+      const succeed = once(() => first.store.register(registration('w1', 1, 'new'), LEASE_MS, true));
       const store = interrupted(clock, first, succeed);
       const old = key('w1', 'old');
       if (leave === 'deregister') await run(store.deregister(old));
@@ -334,16 +334,16 @@ describe('the registry in the metadata', () => {
 
   it('does not remove a worker that leaves an address while another one registers there', async () => {
     const { clock, first, run } = start();
-    await run(first.store.register(registration('w1', 1), LEASE, true));
-    const move = once(() => first.store.register(registration('w1', 2), LEASE, true));
-    await run(interrupted(clock, first, move).register(registration('w2', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
+    const move = once(() => first.store.register(registration('w1', 2), LEASE_MS, true));
+    await run(interrupted(clock, first, move).register(registration('w2', 1), LEASE_MS, true));
     expect(first.ids).to.deep.equal(['w1', 'w2']);
   });
 
   it('registers with another lease when the first one ended before it was used', async () => {
     const { clock, first, run } = start();
     const wait = once(() => clock.advance(2_000));
-    const registered = interrupted(clock, first, wait).register(registration('w1', 1), LEASE, true);
+    const registered = interrupted(clock, first, wait).register(registration('w1', 1), LEASE_MS, true);
     await clock.advance(0);
     await run(registered);
     expect(first.ids).to.deep.equal(['w1']);
@@ -351,11 +351,11 @@ describe('the registry in the metadata', () => {
 
   it('gives up a record that changes again and again', async () => {
     const { clock, first, run, reasonOf } = start();
-    await run(first.store.register(registration('w1', 1), LEASE, true));
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     let port = 1;
     const move = () => {
       port += 1;
-      return first.store.register(registration('w1', port), LEASE, true);
+      return first.store.register(registration('w1', port), LEASE_MS, true);
     };
     const store = interrupted(clock, first, move);
     expect(await reasonOf(store.setState(key('w1'), 'draining'))).to.equal('PROPOSAL_LOST');
@@ -382,7 +382,7 @@ describe('the registry in the metadata', () => {
           const who = key(one.id, one.instance);
           let action: Promise<unknown> = Promise.resolve();
           if (one.type === 'register') {
-            action = store.register(registration(one.id, one.port, one.instance), LEASE, one.owns);
+            action = store.register(registration(one.id, one.port, one.instance), LEASE_MS, one.owns);
           } else if (one.type === 'drain') action = store.setState(who, 'draining');
           else if (one.type === 'deregister') action = store.deregister(who);
           else if (one.type === 'renew') action = store.renew(who);

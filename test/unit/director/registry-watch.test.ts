@@ -41,7 +41,7 @@ class Fixture {
       tags,
       methods: [],
     };
-    await this.store.register(worker, { nowMs: 0, durationMs: 6e8 }, port !== 1);
+    await this.store.register(worker, 6e8, port !== 1);
   }
 }
 
