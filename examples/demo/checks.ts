@@ -70,6 +70,36 @@ export function checkRestart(outcome: RestartOutcome): string | undefined {
   return undefined;
 }
 
+export interface FailoverOutcome {
+  readonly director: string;
+  readonly successor: string;
+  readonly endedBy: string | undefined;
+  readonly acknowledged: number;
+  readonly failed: number;
+  readonly firstFailure: string | undefined;
+  readonly writtenMeanwhile: number;
+  /** Acknowledged writes that are not there. */
+  readonly missing: number;
+}
+
+/** The leading director was really killed, another one led, writes went on, and none that was acknowledged is lost. */
+export function checkFailover(
+  outcome: FailoverOutcome,
+  failedCalls: number,
+  firstFailedCall: string | undefined,
+): string | undefined {
+  const { director, successor, endedBy, acknowledged, failed, firstFailure, writtenMeanwhile, missing } = outcome;
+  if (endedBy !== 'SIGKILL') return `${director} was to be killed but ended ${endedBy ?? 'by itself'}`;
+  if (successor === director) return `${director} leads although it is dead`;
+  if (missing > 0) return `${missing} of ${acknowledged} acknowledged writes are lost`;
+  if (failed > 0) return `${failed} writes failed, the first with: ${firstFailure ?? 'no message'}`;
+  if (writtenMeanwhile === 0) return `nothing was written while ${director} was gone`;
+  if (failedCalls > 0) {
+    return `${failedCalls} calls to workers failed, the first with: ${firstFailedCall ?? 'no message'}`;
+  }
+  return undefined;
+}
+
 /** Every node ended with exit code 0 when asked to. */
 export function checkExits(exits: ReadonlyMap<string, string>): string | undefined {
   const wrong = [...exits].filter(([, exit]) => exit !== 'code 0').map(([id, exit]) => `${id} with ${exit}`);

@@ -1,12 +1,13 @@
 /**
  * `npm run demo`, `npm run demo -- FILE...`: a cluster of real processes that counts the terms of text files, is put
- * under load and loses a worker meanwhile. Ends with `demo: ok` and exit code 0, or `demo: failed: WHY` and 1; 2 when the
+ * under load, and loses a worker and its leading director meanwhile. Ends with `demo: ok` and exit code 0, or `demo: failed: WHY` and 1; 2 when the
  * arguments are wrong.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { removeDemoData } from './demo-cluster.js';
 import { killAll } from './node-process.js';
 import { type DemoOptions, runDemo } from './run-demo.js';
 import { Screen } from './screen.js';
@@ -35,6 +36,7 @@ async function main(): Promise<number> {
     process.once(signal, () => stop.abort(new Error(`interrupted by ${signal}`)));
   }
   process.on('exit', killAll);
+  process.on('exit', removeDemoData);
 
   const screen = new Screen(process.stdout);
   const cli = join(root, 'dist/src/cli/main.js');

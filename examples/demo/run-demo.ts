@@ -2,7 +2,8 @@ import { relative } from 'node:path';
 import { initCertificates } from 'flotilla-rpc';
 import { checkExits } from './checks.js';
 import { countTerms } from './count-terms.js';
-import { DemoCluster } from './demo-cluster.js';
+import { DemoCluster, removeDemoData } from './demo-cluster.js';
+import { killLeader } from './kill-director.js';
 import { killWorker } from './kill-worker.js';
 import { killAll } from './node-process.js';
 import { putLoad } from './put-load.js';
@@ -34,15 +35,18 @@ export async function runDemo(options: DemoOptions, screen: Screen): Promise<voi
     await Promise.race([steps(options, screen), rejectedBy(options.signal)]);
   } finally {
     killAll();
+    removeDemoData();
   }
 }
 
 async function steps(options: DemoOptions, screen: Screen): Promise<void> {
   const startMs = performance.now();
-  screen.line('Flotilla demo: a director, three workers and a client, each a process of its own on this machine');
+  screen.line('Flotilla demo: three directors, three workers and a client, each a process of its own on this machine');
 
   screen.step('Certificates');
-  const made = (await initCertificates({ dir: options.certs })).filter((file) => file.action === 'created').length;
+  const made = (await initCertificates({ dir: options.certs, directors: DIRECTORS })).filter(
+    (file) => file.action === 'created',
+  ).length;
   const where = relative(process.cwd(), options.certs) || '.';
   screen.say(
     made === 0 ? `${where} has them all` : `made an authority and node certificates: ${made} files in ${where}`,
@@ -50,7 +54,9 @@ async function steps(options: DemoOptions, screen: Screen): Promise<void> {
 
   screen.step('Cluster');
   const failed = new AbortController();
-  const cluster = await DemoCluster.start({ ...options, workers: WORKERS }, (error) => failed.abort(error));
+  const cluster = await DemoCluster.start({ ...options, directors: DIRECTORS, workers: WORKERS }, (error) =>
+    failed.abort(error),
+  );
   for (const { id, address, pid } of cluster.nodes) screen.say(`${id} at ${address} (pid ${pid})`);
   screen.say(
     `ready after ${duration(performance.now() - startMs)}; the client is connected to all, over QUIC with mutual TLS`,
@@ -70,6 +76,9 @@ async function useCluster(cluster: DemoCluster, options: DemoOptions, screen: Sc
   screen.step('A worker is killed under load');
   await killWorker(cluster, VICTIM, screen);
 
+  screen.step('The leading director is killed under load');
+  await killLeader(cluster, screen);
+
   screen.step('End');
   const exits = await cluster.stop();
   const why = checkExits(exits);
@@ -86,5 +95,6 @@ async function rejectedBy(signal: AbortSignal): Promise<never> {
   });
 }
 
+const DIRECTORS = 3;
 const WORKERS = 3;
 const VICTIM = 'w2';

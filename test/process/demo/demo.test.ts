@@ -35,7 +35,7 @@ describe('the demo', function () {
   writeFileSync(one, 'The quick brown fox jumps over the lazy dog. Größe, größe!\n'.repeat(50));
   writeFileSync(two, `${'constructor __proto__ 日本 x '.repeat(20_000)}end`);
 
-  it('makes certificates, counts two files, loses a worker under load, and ends with ok and no process left', async () => {
+  it('makes certificates, counts two files, loses a worker and the leader under load, and ends with ok and no process left', async () => {
     const demo = new Program('examples/demo/main', ['--certs', certs, one, two]);
     expect(await demo.ended, demo.output).to.deep.equal({ code: 0, signal: null });
     expect(demo.stderr).to.equal('');
@@ -47,8 +47,10 @@ describe('the demo', function () {
     expect(demo.stdout).to.match(/calls by worker: w1 [\d,]+ \(\d+ %\), w2 .*, w3 /);
     expect(demo.stdout).to.match(/none of [\d,]+ calls failed/);
     const pids = pidsIn(demo.stdout);
-    // Four nodes, the one that is killed a second time by name, and its successor.
-    expect(new Set(pids).size).to.equal(5);
+    expect(demo.stdout).to.match(/writes were held up for .*; then d\d led/);
+    expect(demo.stdout).to.match(/all [\d,]+ acknowledged writes are there/);
+    // Six nodes, and the successors of the two that are killed.
+    expect(new Set(pids).size).to.equal(8);
     expect(pids.filter(lives)).to.deep.equal([]);
   });
 
@@ -77,7 +79,7 @@ describe('the demo', function () {
     demo.kill('SIGINT');
     expect((await demo.ended).code).to.equal(1);
     expect(demo.stdout).to.match(/\ndemo: failed: interrupted by SIGINT\n$/);
-    expect(pidsIn(demo.stdout)).to.have.length(4);
+    expect(pidsIn(demo.stdout)).to.have.length(6);
     await allGone(pidsIn(demo.stdout));
   });
 
@@ -86,7 +88,7 @@ describe('the demo', function () {
     await demo.until(/ready after/);
     demo.kill('SIGKILL');
     await demo.ended;
-    expect(pidsIn(demo.stdout)).to.have.length(4);
+    expect(pidsIn(demo.stdout)).to.have.length(6);
     await allGone(pidsIn(demo.stdout));
   });
 

@@ -1,10 +1,12 @@
 import { expect } from 'chai';
 import {
   checkExits,
+  checkFailover,
   checkIndex,
   checkLoad,
   checkRestart,
   checkShares,
+  type FailoverOutcome,
   type RestartOutcome,
 } from '../../../examples/demo/checks.js';
 
@@ -21,7 +23,28 @@ const restart: RestartOutcome = {
   callsAfterReturn: 100,
 };
 
+const failover: FailoverOutcome = {
+  director: 'd1',
+  successor: 'd2',
+  endedBy: 'SIGKILL',
+  acknowledged: 1_000,
+  failed: 0,
+  firstFailure: undefined,
+  writtenMeanwhile: 500,
+  missing: 0,
+};
+
 describe('the demo', () => {
+  it('accepts a failover that lost nothing, and refuses one that did not happen or lost something', () => {
+    expect(checkFailover(failover, 0, undefined)).to.equal(undefined);
+    expect(checkFailover({ ...failover, missing: 1 }, 0, undefined)).to.match(/1 of 1000 acknowledged writes are lost/);
+    expect(checkFailover({ ...failover, failed: 2, firstFailure: 'x' }, 0, undefined)).to.match(/2 writes failed.*x/);
+    expect(checkFailover({ ...failover, endedBy: 'code 0' }, 0, undefined)).to.match(/was to be killed/);
+    expect(checkFailover({ ...failover, successor: 'd1' }, 0, undefined)).to.match(/leads although it is dead/);
+    expect(checkFailover({ ...failover, writtenMeanwhile: 0 }, 0, undefined)).to.match(/nothing was written/);
+    expect(checkFailover(failover, 3, 'y')).to.match(/3 calls to workers failed.*y/);
+  });
+
   it('accepts an index that equals the reference', () => {
     expect(checkIndex(index({ a: 2, b: 1 }), index({ b: 1, a: 2 }))).to.equal(undefined);
   });
