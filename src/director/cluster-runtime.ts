@@ -91,7 +91,7 @@ export class ClusterRuntime implements ClusterParts {
     const metadata = new MetadataStore({ group, machine, clock, logger, history: raft.history });
     this.metadata = metadata;
     this.userMetadata = new Metadata({ port: new StorePort(metadata, clock), clock, random, logger });
-    this.registry = new KvRegistryStore({ metadata, clusterId: cluster.id, clock });
+    this.registry = new KvRegistryStore({ metadata, clusterId: cluster.id, clock, logger });
     this.directory = new DirectorDirectory({ metadata, clock, random, logger });
     this.contact = new LeaderContact({ group, clock, graceMs: GRACE_ELECTIONS * raft.electionTimeoutMs });
     this.ticketKeys = new TicketKeys({
