@@ -98,6 +98,7 @@ export {
   type WatchKeysOptions,
   type WriteOptions,
 } from './client/index.js';
+export type { Consistency } from './ports/index.js';
 
 // Calls: options, interceptors, errors.
 export type {
@@ -219,6 +220,17 @@ export {
 } from './io/quic/index.js';
 export { ClassScheduler, type SchedulerOptions } from './lanes/index.js';
 export { startWatchdog, systemClock, systemRandom, type WatchdogOptions } from './io/system/index.js';
+// Groups of your own: what a replicated state machine implements, and what its users hold.
+export type {
+  CommandSettle,
+  GroupId,
+  LeadershipView,
+  LogIndex,
+  ProposeOptions,
+  ReplicatedGroup,
+  StateMachine,
+} from './ports/index.js';
+
 export {
   type Clock,
   type Connection,
