@@ -11,6 +11,11 @@ export interface MethodOptions<In, Out> {
    * Default false.
    */
   readonly idempotent?: boolean;
+  /**
+   * False: the messages of this streaming method are never compressed, whatever the settings of both sides, unless a
+   * call asks for it: they are packed already, or compressing them would delay what follows. Default true.
+   */
+  readonly compressible?: boolean;
   /** Any Standard Schema validator (zod, valibot, arktype, ...); checked by the server before the handler runs. */
   readonly input?: StandardSchemaV1<unknown, In>;
   /** Checked by the server before the reply leaves. */

@@ -12,7 +12,7 @@ import type {
   StreamHandler,
   TrafficClass,
 } from '../../ports/index.js';
-import { type CallOptions, CallTable, type MethodKind, type MethodRef } from '../../rpc/index.js';
+import { type CallOptions, CallTable, type MethodRef } from '../../rpc/index.js';
 import {
   abandonFrame,
   beginFrame,
@@ -178,10 +178,10 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
   }
 
   /** The compression of a call's messages: what it asks for, within what the peer can undo. */
-  compressionFor(options: CallOptions | undefined, kind: MethodKind): Compression | undefined {
+  compressionFor(options: CallOptions | undefined, method: MethodRef['definition']): Compression | undefined {
     const policy = this.options.compression;
     if (options?.compress === false || !(this.ack?.features.includes(policy.algorithm) ?? false)) return undefined;
-    return options?.compress === true ? { algorithm: policy.algorithm, aboveBytes: 0 } : compressionOf(policy, kind);
+    return options?.compress === true ? { algorithm: policy.algorithm, aboveBytes: 0 } : compressionOf(policy, method);
   }
 
   close(code: number, reason: string): void {
@@ -321,7 +321,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     if (options?.idempotent ?? ref.definition.idempotent ?? false) flags |= FLAG.IDEMPOTENT;
     let packed: Buffer | undefined;
     if (options?.compress === true || encoded.end - encoded.start > this.options.compression.aboveBytes) {
-      const policy = this.compressionFor(options, 'unary');
+      const policy = this.compressionFor(options, ref.definition);
       if (policy !== undefined) packed = compressMessage(encoded, policy.algorithm);
       if (packed !== undefined) flags |= FLAG.COMPRESSED;
     }

@@ -72,7 +72,7 @@ export class ClientStreamCall implements PendingCall, StreamHandler, FrameSink {
       stream,
       this.id,
       connection.messageBytesMax,
-      connection.compressionFor(options, method.definition.kind),
+      connection.compressionFor(options, method.definition),
       connection.options.clock,
     );
     if (this.id < 0) {

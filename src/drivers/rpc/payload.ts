@@ -4,7 +4,7 @@
  */
 import { constants, deflateRawSync, gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
 import { RpcError, type SendBuffer } from '../../base/index.js';
-import type { MethodKind } from '../../rpc/index.js';
+import type { MethodDefinition } from '../../rpc/index.js';
 import { decodeMessage, type EncodedMessage, FLAG } from '../../wire/index.js';
 
 export type CompressionAlgorithm = 'deflate-raw' | 'gzip';
@@ -27,8 +27,13 @@ export function compressionPolicy(options: Partial<CompressionPolicy> = {}): Com
   return { algorithm, aboveBytes, streamsAboveBytes };
 }
 
-export function compressionOf(policy: CompressionPolicy, kind: MethodKind): Compression {
-  return kind === 'unary' ? policy : { algorithm: policy.algorithm, aboveBytes: policy.streamsAboveBytes };
+export function compressionOf(
+  policy: CompressionPolicy,
+  method: Pick<MethodDefinition, 'kind' | 'compressible'>,
+): Compression {
+  if (method.kind === 'unary') return policy;
+  const aboveBytes = method.compressible === false ? Number.POSITIVE_INFINITY : policy.streamsAboveBytes;
+  return { algorithm: policy.algorithm, aboveBytes };
 }
 
 const ALGORITHM_NUMBER: Readonly<Record<CompressionAlgorithm, number>> = { gzip: 1, 'deflate-raw': 2 };

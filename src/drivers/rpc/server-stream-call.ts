@@ -130,7 +130,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     this.reader.setLengthMax(streamLengthMax(server.limits.messageBytesMax));
     this.call = call;
     const policy = this.owner.compression();
-    const compression = policy && compressionOf(policy, served.definition.kind);
+    const compression = policy && compressionOf(policy, served.definition);
     this.writer = new MessageWriter(this.stream, callId, bytesMax, compression, server.clock);
     this.owner.begun(callId, this, this.trafficClass);
     this.counted = true;

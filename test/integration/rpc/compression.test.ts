@@ -3,7 +3,11 @@ import type { Connection } from '../../../src/ports/index.js';
 import { bidiStream, defineService, implement, serviceClient, unary } from '../../../src/rpc/index.js';
 import { collect, onBothTransports } from './world.js';
 
-const Texts = defineService('texts', { echo: unary<string, string>(), chat: bidiStream<string, string>() });
+const Texts = defineService('texts', {
+  echo: unary<string, string>(),
+  chat: bidiStream<string, string>(),
+  plainChat: bidiStream<string, string>({ compressible: false }),
+});
 
 onBothTransports('compression', (world) => {
   const text = 'a text that repeats itself, '.repeat(20_000);
@@ -19,6 +23,9 @@ onBothTransports('compression', (world) => {
       implement(Texts, {
         echo: (input) => input,
         async *chat(lines) {
+          for await (const line of lines) yield line;
+        },
+        async *plainChat(lines) {
           for await (const line of lines) yield line;
         },
       }),
@@ -78,6 +85,16 @@ onBothTransports('compression', (world) => {
       for (const bytes of long) expect(bytes).to.be.above(text.length);
       await world().run(channel.close());
     }
+  });
+
+  it('is left out, both ways, for a streaming method that is not compressible', async () => {
+    serve({ aboveBytes: 100 });
+    const channel = world().channel({ compression: { aboveBytes: 100 } });
+    const client = serviceClient(Texts, channel);
+    await world().run(client.echo('hello'));
+    await world().until('the hello', () => channel.hello !== undefined);
+    for (const bytes of await sentBy(() => collect(client.chat([text])))) expect(bytes).to.be.below(text.length / 4);
+    for (const bytes of await sentBy(() => collect(client.plainChat([text])))) expect(bytes).to.be.above(text.length);
   });
 
   /** What leaves each end for it. */

@@ -8,11 +8,11 @@ import { bidiStream, type CallContext, defineService, type MethodRef, methodName
  */
 export const RaftService = defineService('flotilla.raft', {
   /** One stream per class and connection, for as long as the connection lives. */
-  link: bidiStream<Uint8Array, Uint8Array>(),
+  link: bidiStream<Uint8Array, Uint8Array>({ compressible: false }),
   /** A command for the leader on the called node. */
   propose: unary<Uint8Array, Uint8Array>(),
   /** One transfer of one snapshot. */
-  snapshot: bidiStream<Uint8Array, Uint8Array>(),
+  snapshot: bidiStream<Uint8Array, Uint8Array>({ compressible: false }),
 });
 
 type MethodOfRaft = keyof typeof RaftService.methods;
