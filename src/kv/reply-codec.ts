@@ -154,7 +154,9 @@ function readReason(reader: ByteReader): RpcReason {
 }
 
 export function readList<T>(reader: ByteReader, read: (reader: ByteReader) => T): T[] {
-  return Array.from({ length: reader.count() }, () => read(reader));
+  const list: T[] = [];
+  for (let left = reader.count(); left > 0; left -= 1) list.push(read(reader));
+  return list;
 }
 
 const VERSION = 1;

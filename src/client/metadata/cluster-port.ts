@@ -3,6 +3,7 @@ import {
   CONSISTENCIES,
   LEADER_HEADER,
   type LeaderReply,
+  linkSignals,
   type MetadataPort,
   MetadataService,
   type MetadataWatchRequest,
@@ -81,9 +82,9 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
       ...(fromRevision === undefined ? {} : { fromRevision }),
       withPrevious,
     };
-    const ending = AbortSignal.any([signal, silent.signal, this.ended.signal]);
+    const ending = linkSignals(signal, silent.signal, this.ended.signal);
     try {
-      for await (const bytes of link.channel.serverStream(WATCH, start, { signal: ending, timeoutMs: 0 })) {
+      for await (const bytes of link.channel.serverStream(WATCH, start, { signal: ending.signal, timeoutMs: 0 })) {
         silence.pause();
         const message = decodeWatchMessage(bytesOf(bytes));
         if (message.type === 'started') silence.expectWithin(SILENT_HEARTBEATS * message.heartbeatMs);
@@ -97,6 +98,7 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
       this.failed(link, error);
       throw error;
     } finally {
+      ending.unlink();
       silence.stop();
     }
   }

@@ -2,6 +2,7 @@ import { type NodeId, RpcError } from '../../base/index.js';
 import { encodeWatchMessage } from '../../kv/index.js';
 import type { Clock } from '../../ports/index.js';
 import { type CallContext, type Implementation, implement } from '../../rpc/index.js';
+import { linkSignals } from './linked-signals.js';
 import { CONSISTENCIES, LEADER_HEADER, MetadataService, type WatchStart } from './metadata-service.js';
 import type { MetadataStore } from './metadata-store.js';
 import { watchStream } from './watch-stream.js';
@@ -59,9 +60,13 @@ async function* watchBytes(
   const { store, clock, ending, heartbeatMs = HEARTBEAT_MS } = deps;
   const { from, to, fromRevision, withPrevious } = start;
   const request = { range: { from, to }, fromRevision, withPrevious };
-  const signal = AbortSignal.any([context.signal, ending]);
-  for await (const message of watchStream({ store, clock, request, origin: 'user', signal, heartbeatMs })) {
-    yield* encodeWatchMessage(message, MESSAGE_BYTES);
+  const { signal, unlink } = linkSignals(context.signal, ending);
+  try {
+    for await (const message of watchStream({ store, clock, request, origin: 'user', signal, heartbeatMs })) {
+      yield* encodeWatchMessage(message, MESSAGE_BYTES);
+    }
+  } finally {
+    unlink();
   }
 }
 

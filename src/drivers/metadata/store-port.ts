@@ -1,6 +1,7 @@
 import { RpcError } from '../../base/index.js';
 import type { WatchMessage } from '../../kv/index.js';
 import type { Clock, CommandSettle, Consistency } from '../../ports/index.js';
+import { linkSignals } from './linked-signals.js';
 import type { MetadataPort, MetadataWatchRequest } from './metadata-port.js';
 import type { MetadataStore } from './metadata-store.js';
 import { watchStream } from './watch-stream.js';
@@ -27,15 +28,15 @@ export class StorePort implements MetadataPort {
     );
   }
 
-  watch(request: MetadataWatchRequest, signal: AbortSignal): AsyncIterable<WatchMessage> {
-    return watchStream({
-      store: this.store,
-      clock: this.clock,
-      request,
-      origin: 'user',
-      signal: AbortSignal.any([signal, this.ended.signal]),
-      heartbeatMs: HEARTBEAT_MS,
-    });
+  async *watch(request: MetadataWatchRequest, given: AbortSignal): AsyncGenerator<WatchMessage, void, undefined> {
+    const { store, clock } = this;
+    const { signal, unlink } = linkSignals(given, this.ended.signal);
+    try {
+      yield* watchStream({ store, clock, request, origin: 'user', signal, heartbeatMs: HEARTBEAT_MS });
+    } finally {
+      unlink();
+    }
+    if (this.ended.signal.aborted) throw RpcError.of('CLOSED', 'the metadata was closed');
   }
 
   async close(): Promise<void> {
