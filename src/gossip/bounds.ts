@@ -16,4 +16,6 @@ export const GOSSIP_BOUNDS = {
   relaysMax: 1_024,
   /** Smallest datagram that still carries the longest news beside the longest probe message. */
   datagramBytesMin: 1_200,
+  /** Encoded messages of a probe over a lane, and of its answer. At 13 bytes per message within `datagramMessagesMax`. */
+  laneProbeBytesMax: 8_192,
 } as const;

@@ -29,6 +29,20 @@ export interface Exchange {
   readonly cause: ExchangeCause;
 }
 
+/**
+ * A probe over a control lane, because datagrams to the member and through others brought no answer. The driver has the
+ * member's core answer it (`answerFallback`) and gives the answer to `finishFallback`; a failed one needs no report.
+ */
+export interface Fallback {
+  readonly to: SocketAddress;
+  readonly peer: NodeId;
+  readonly messages: readonly GossipMessage[];
+  /** After this long an answer is of no use any more. */
+  readonly timeoutMs: number;
+  /** What the member is told that it is accused of: the incarnation, or 0 for nothing. */
+  readonly accusedOf: number;
+}
+
 export type MemberEventType = 'joined' | 'left' | 'suspected' | 'failed' | 'recovered' | 'tagsUpdated';
 
 /** Something changed about one member. A member that was suspected either recovers, fails or leaves. */
@@ -67,6 +81,7 @@ export type GossipEvent = MemberEvent | PartitionEvent | ConflictEvent;
 export interface GossipEffects {
   readonly datagrams: readonly OutgoingDatagram[];
   readonly exchanges: readonly Exchange[];
+  readonly fallbacks: readonly Fallback[];
   readonly events: readonly GossipEvent[];
   /** True once after `leave`: the word is spread (or its time is up) and the node may stop. */
   readonly leaveDone: boolean;

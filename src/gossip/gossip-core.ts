@@ -12,12 +12,12 @@
 import { FlotillaError, type NodeId, type SocketAddress } from '../base/index.js';
 import { GOSSIP_BOUNDS } from './bounds.js';
 import { tagsSize } from './codec/fields.js';
-import type { GossipEffects, Member } from './effects.js';
+import type { Fallback, GossipEffects, Member } from './effects.js';
 import { GossipContext } from './gossip-context.js';
 import type { IdTable } from './id-table.js';
 import { STATE } from './member-table.js';
 import { Membership } from './membership.js';
-import type { Alive, Datagram, GossipMessage, Ping, SyncPush, SyncReply, SyncRequest, Tags } from './messages.js';
+import type { Alive, Datagram, GossipMessage, News, Ping, SyncPush, SyncReply, SyncRequest, Tags } from './messages.js';
 import type { GossipOptions } from './options.js';
 import { healthScoreOf } from './phi-accrual.js';
 import { Prober } from './prober.js';
@@ -86,7 +86,12 @@ export class GossipCore {
     return this.membership.isPartitionSuspected;
   }
 
-  get counters(): Readonly<GossipContext['counters']> & { datagrams: number; bytes: number; exchanges: number } {
+  get counters(): Readonly<GossipContext['counters']> & {
+    datagrams: number;
+    bytes: number;
+    exchanges: number;
+    fallbacks: number;
+  } {
     return { ...this.context.counters, ...this.context.outbox.counters };
   }
 
@@ -183,6 +188,42 @@ export class GossipCore {
     const slot = table.find(id);
     if (slot < 0) return undefined;
     return Math.max(phi.lastPhi(slot), phi.phiAfter(slot, this.prober.waitedMs(slot)));
+  }
+
+  /**
+   * Answers a probe over a lane: with an ack, what this node says of itself, what it holds against the sender, and news.
+   * Nothing in it can make this throw.
+   */
+  answerFallback(datagram: Datagram, from: SocketAddress, nowMs: number): readonly GossipMessage[] {
+    this.enter(nowMs);
+    const { context } = this;
+    const head: GossipMessage[] = [];
+    for (const message of datagram.messages) {
+      if (message.type === 'ping' && message.target === context.selfId) head.push({ type: 'ack', seq: message.seq });
+      else if (isNews(message)) this.membership.receive(message);
+    }
+    this.membership.senderIsBehind = false;
+    if (!context.isLeaving) head.push(context.self);
+    const slot = context.table.find(datagram.sender);
+    if (slot < 0) {
+      if (!context.isLeaving) this.rounds.metStranger(datagram.sender, from);
+    } else {
+      const accusation = this.membership.accusationOf(slot);
+      if (accusation !== undefined) head.push(accusation);
+    }
+    return context.outbox.laneMessages(head, context.table.liveCount);
+  }
+
+  /** Takes the answer to a {@link Fallback}; it may come late, then it still keeps a member from being declared dead. */
+  finishFallback(fallback: Fallback, answer: Datagram, nowMs: number): void {
+    this.enter(nowMs);
+    if (answer.sender !== fallback.peer) return;
+    for (const message of answer.messages) {
+      if (message.type === 'ack') this.prober.fallbackAck(message.seq);
+      else if (isNews(message)) this.membership.receive(message);
+    }
+    this.membership.senderIsBehind = false;
+    this.prober.fallbackAnswered(fallback);
   }
 
   /** First message of an exchange that this node starts. */
@@ -289,6 +330,10 @@ export class GossipCore {
     const isDue = lateMs >= 0 && lateMs <= context.options.stallToleranceMs;
     context.activeMs = Math.max(context.activeMs, isDue ? Math.max(activeMs, dueMs) : activeMs);
   }
+}
+
+function isNews(message: GossipMessage): message is News {
+  return 'incarnation' in message;
 }
 
 function checkTags(tags: Tags): void {

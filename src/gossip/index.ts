@@ -13,6 +13,7 @@ export type {
   ConflictEvent,
   Exchange,
   ExchangeCause,
+  Fallback,
   GossipEffects,
   GossipEvent,
   Member,

@@ -21,6 +21,8 @@ export class Membership {
   senderIsBehind = false;
   private readonly context: GossipContext;
   private readonly partition: PartitionDetector;
+  /** When a probe of this node's own last failed so clearly that chance is no explanation. */
+  private unreachableAtMs = Number.NEGATIVE_INFINITY;
   private holdUntilMs = Number.NEGATIVE_INFINITY;
   private conflictAtMs = Number.NEGATIVE_INFINITY;
 
@@ -110,10 +112,31 @@ export class Membership {
       const slot = this.suspicions.expired(context.activeMs);
       if (slot < 0) return;
       const { id, incarnation } = context.table.factOf(slot);
+      this.lookForPartition();
       this.tellPartition(this.partition.memberLost(id, context.table.liveCount - 1, context.activeMs));
       if (this.isHolding()) this.suspicions.start(slot, context.selfId, 2, context.activeMs);
       else this.dead({ type: 'dead', id, incarnation, by: context.selfId });
     }
+  }
+
+  /** A probe of this node's own found a member unreachable beyond doubt, by its phi. */
+  foundUnreachable(): void {
+    this.unreachableAtMs = this.context.activeMs;
+    this.lookForPartition();
+  }
+
+  /**
+   * Are there so many members that do not refute that it is a partition? Asked only where this node's own probes say so
+   * too. News takes about `log2(N)` rounds to a suspect and as many back; half as much again leaves little to chance.
+   */
+  private lookForPartition(): void {
+    const { context } = this;
+    const { options, table, activeMs } = context;
+    const isBlind = activeMs - this.unreachableAtMs > options.partitionWindowMs;
+    if (isBlind || this.partition.isSuspected || this.suspicions.size < 2) return;
+    const refutationMs = 3 * Math.ceil(Math.log2(table.liveCount)) * options.gossipIntervalMs;
+    const silent = this.suspicions.startedBefore(activeMs - refutationMs).map((slot) => table.factOf(slot).id);
+    this.tellPartition(this.partition.membersSilent(silent, table.liveCount, activeMs));
   }
 
   /** Forgets members that are gone for longer than `forgetAfterMs`. */
@@ -252,6 +275,7 @@ export class Membership {
     const { table } = context;
     const slot = table.find(news.id);
     if (slot < 0 || !table.isLive(slot) || news.incarnation < table.factOf(slot).incarnation) return;
+    this.lookForPartition();
     if (this.isHolding()) {
       this.suspect({ type: 'suspect', id: news.id, incarnation: news.incarnation, by: news.by });
       return;

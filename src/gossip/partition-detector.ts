@@ -24,7 +24,8 @@ export interface PartitionLimits {
 export type PartitionChange = 'suspected' | 'healed' | undefined;
 
 /**
- * Tells a partition from single failures: many members lost within a short time. It is over when so many of them are
+ * Tells a partition from single failures: many members lost within a short time, or so many suspects that do not refute
+ * that waiting for their suspicions to run out would only be late. It is over when so many of them are
  * back (or forgotten) that the rest is below half of the share that raised it.
  */
 export class PartitionDetector {
@@ -47,6 +48,19 @@ export class PartitionDetector {
     this.forgetOld(nowMs);
     if (this.lost.size < this.limits.partitionMembersMin) return undefined;
     if (this.report(liveCount).share < this.limits.partitionShare) return undefined;
+    this.suspected = true;
+    return 'suspected';
+  }
+
+  /** These live members are suspected for longer than a refutation takes, and count as lost when that is decisive. */
+  membersSilent(ids: readonly NodeId[], liveCount: number, nowMs: number): PartitionChange {
+    if (this.suspected) return undefined;
+    this.forgetOld(nowMs);
+    const silent = ids.filter((id) => !this.lost.has(id));
+    const missing = this.lost.size + silent.length;
+    if (missing < this.limits.partitionMembersMin) return undefined;
+    if (missing / Math.max(1, liveCount + this.lost.size) < this.limits.partitionShare) return undefined;
+    for (const id of silent) this.lost.set(id, nowMs);
     this.suspected = true;
     return 'suspected';
   }

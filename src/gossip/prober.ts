@@ -1,12 +1,15 @@
 import type { NodeId, SocketAddress } from '../base/index.js';
+import type { Fallback } from './effects.js';
 import type { GossipContext } from './gossip-context.js';
 import { type Membership, sameAddress } from './membership.js';
 import type { GossipMessage } from './messages.js';
+import { suspicionMinMs } from './suspicions.js';
 
 /**
  * Probes one member per interval (SWIM, section 3.1): a ping; without an ack in time, `indirectChecks` other members
- * are asked to ping it too; without any ack at the end of the interval, it is suspected. Both times stretch with this
- * node's awareness of its own health (Lifeguard, section IV-A).
+ * are asked to ping it too; a quarter of the probe timeout later it is asked over a control lane, which makes up for lost
+ * packets by itself (memberlist's TCP fallback); without any ack at the end of the interval, it is suspected. All times
+ * stretch with this node's awareness of its own health (Lifeguard, section IV-A).
  */
 export class Prober {
   private readonly context: GossipContext;
@@ -23,13 +26,13 @@ export class Prober {
 
   nextMs(): number {
     const { probe } = this;
-    return probe === undefined || probe.isIndirect ? this.startMs : Math.min(probe.directEndMs, this.startMs);
+    return probe === undefined ? this.startMs : Math.min(probe.nextStepMs, this.startMs);
   }
 
   tick(): void {
     const nowMs = this.context.activeMs;
     const { probe } = this;
-    if (probe !== undefined && !probe.isIndirect && probe.directEndMs <= nowMs) this.goIndirect(probe);
+    if (probe !== undefined && probe.nextStepMs <= nowMs) this.advance(probe, nowMs);
     if (this.startMs > nowMs) return;
     if (probe !== undefined) this.fail(probe);
     this.start(nowMs);
@@ -45,6 +48,13 @@ export class Prober {
     return true;
   }
 
+  /** An ack that came over a lane: its time says nothing of the member's round trips. */
+  fallbackAck(seq: number): void {
+    if (this.probe?.seq !== seq) return;
+    this.probe = undefined;
+    this.context.awareness.change(-1);
+  }
+
   /** One of those that were asked is alive, but got no ack either. Once all of them say so there is no use in waiting. */
   nack(seq: number, sender: NodeId): void {
     const { probe } = this;
@@ -53,6 +63,17 @@ export class Prober {
     if (probe.nackedBy.length < probe.asked.length) return;
     this.probe = undefined;
     this.fail(probe);
+  }
+
+  /** The member that `fallback` asked has answered. */
+  fallbackAnswered(fallback: Fallback): void {
+    const { context } = this;
+    const slot = context.table.find(fallback.peer);
+    if (slot < 0) return;
+    const accusation = this.membership.accusationOf(slot);
+    if (accusation === undefined || accusation.type === 'left') return;
+    // The answer came after the verdict: the member gets to know it, on a path that works, and can refute it.
+    if (accusation.incarnation > fallback.accusedOf) this.fallBack(slot, [accusation], accusation.incarnation);
   }
 
   /** A datagram came from the address that is being probed. */
@@ -83,7 +104,7 @@ export class Prober {
     if (slot < 0) return;
     const { id, incarnation, address } = table.factOf(slot);
     const seq = context.nextSeq();
-    const directEndMs = Math.min(this.startMs, nowMs + options.probeTimeoutMs * factor);
+    const nextStepMs = Math.min(this.startMs, nowMs + options.probeTimeoutMs * factor);
     this.probe = {
       slot,
       id,
@@ -91,7 +112,7 @@ export class Prober {
       address,
       seq,
       startMs: nowMs,
-      directEndMs,
+      nextStepMs,
       isIndirect: false,
       asked: [],
       nackedBy: [],
@@ -102,6 +123,33 @@ export class Prober {
     const accusation = this.membership.accusationOf(slot);
     if (accusation !== undefined) head.push(accusation);
     context.sendTo(slot, head);
+  }
+
+  /** From direct to indirect, from there to the lane. */
+  private advance(probe: Probe, nowMs: number): void {
+    const { options, awareness } = this.context;
+    const wasIndirect = probe.isIndirect;
+    probe.nextStepMs = Number.POSITIVE_INFINITY;
+    if (!wasIndirect) {
+      this.goIndirect(probe);
+      const patienceMs = probe.asked.length === 0 ? 0 : options.probeTimeoutMs * FALLBACK_SHARE * awareness.factor;
+      if (options.fallbackProbes) probe.nextStepMs = nowMs + patienceMs;
+      if (patienceMs > 0) return;
+    }
+    if (!options.fallbackProbes) return;
+    probe.nextStepMs = Number.POSITIVE_INFINITY;
+    const accusation = this.membership.accusationOf(probe.slot);
+    const ping: GossipMessage = { type: 'ping', seq: probe.seq, target: probe.id };
+    if (accusation === undefined) this.fallBack(probe.slot, [ping], 0);
+    else this.fallBack(probe.slot, [ping, accusation], accusation.incarnation);
+  }
+
+  private fallBack(slot: number, head: readonly GossipMessage[], accusedOf: number): void {
+    const { outbox, table, options } = this.context;
+    const { id, address } = table.factOf(slot);
+    const messages = outbox.laneMessages(head, table.liveCount);
+    const timeoutMs = suspicionMinMs(options, table.liveCount);
+    outbox.fallback({ to: address, peer: id, messages, timeoutMs, accusedOf });
   }
 
   private goIndirect(probe: Probe): void {
@@ -130,6 +178,7 @@ export class Prober {
     context.counters.probesFailed += 1;
     if (context.table.find(id) === probe.slot) context.phi.miss(probe.slot, context.activeMs - probe.startMs);
     this.membership.receive({ type: 'suspect', id, incarnation, by: context.selfId });
+    if (context.phi.lastPhi(probe.slot) >= context.options.phiThreshold) this.membership.foundUnreachable();
   }
 }
 
@@ -141,8 +190,12 @@ interface Probe {
   readonly address: SocketAddress;
   readonly seq: number;
   readonly startMs: number;
-  readonly directEndMs: number;
+  /** When the next way is tried: through others, then over a lane. */
+  nextStepMs: number;
   isIndirect: boolean;
   readonly asked: NodeId[];
   readonly nackedBy: NodeId[];
 }
+
+/** Indirect acks take a few round trips; a lane may take a handshake, so it is opened only when they do not come. */
+const FALLBACK_SHARE = 0.25;

@@ -30,6 +30,13 @@ export class Suspicions {
     return this.bySlot.has(slot);
   }
 
+  /** The subjects of suspicions that began before a time. O(suspicions). */
+  startedBefore(atMs: number): number[] {
+    const slots: number[] = [];
+    for (const { slot, startMs } of this.bySlot.values()) if (startMs < atMs) slots.push(slot);
+    return slots;
+  }
+
   /** `liveCount`: N, this node and the subject included. */
   start(slot: number, by: NodeId, liveCount: number, nowMs: number): void {
     const wanted = Math.max(0, this.options.suspicionMult - 2);

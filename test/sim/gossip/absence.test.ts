@@ -103,6 +103,22 @@ describe(`nodes that are away for a while, in virtual time, seed ${SEED}`, () =>
     }
   }
 
+  it('phi and suspicions that nobody refutes tell a partition before members are declared dead', () => {
+    const sim = new SimulatedGossip({ nodes: 40, seed: SEED, lossRate: 0.05 });
+    sim.run(60_000); // each node has probed often enough to know its round trips
+    const suspectedMs = new Map<string, number>();
+    const failed: { readonly by: string; readonly atMs: number }[] = [];
+    sim.onEvent = (by, event) => {
+      if (event.type === 'partitionSuspected') suspectedMs.set(by.id, sim.nowMs);
+      if (event.type === 'failed') failed.push({ by: by.id, atMs: sim.nowMs });
+    };
+    partition(sim, 60_000, (node) => node.index < 20);
+    expect(suspectedMs.size).to.equal(40);
+    const early = failed.filter(({ by, atMs }) => atMs < (suspectedMs.get(by) ?? 0));
+    expect(early.length / failed.length).to.be.below(0.05);
+    expect(sim.countOf('partitionHealed')).to.equal(sim.countOf('partitionSuspected'));
+  });
+
   it('a policy that holds keeps the lost half as suspects, which are alive again when the partition heals', () => {
     const options = { partitionPolicy: () => 'hold' as const };
     const sim = new SimulatedGossip({ nodes: 20, seed: SEED, options });

@@ -9,6 +9,7 @@ import {
   encodeSyncPush,
   encodeSyncReply,
   encodeSyncRequest,
+  type Fallback,
   GossipCore,
   type GossipEvent,
   type GossipMessage,
@@ -30,7 +31,7 @@ export interface SimulatedGossipOptions {
   readonly seed: string | number;
   readonly profile?: GossipProfile;
   readonly options?: Partial<GossipOptions>;
-  /** Share of datagrams lost; exchanges over lanes are not. */
+  /** Share of datagrams lost; what goes over lanes is repeated until it arrives (see `laneDelayMs`). */
   readonly lossRate?: number;
   /** One-way delay, uniform. Default 0.2 to 1 ms. */
   readonly latencyMs?: readonly [min: number, max: number];
@@ -69,7 +70,7 @@ export class SimulatedGossip {
   readonly nodes: SimulatedNode[] = [];
   readonly options: GossipOptions;
   readonly events: SeenEvent[] = [];
-  readonly traffic = { datagrams: 0, bytes: 0, lost: 0, laneBytes: 0, exchanges: 0, largestBytes: 0 };
+  readonly traffic = { datagrams: 0, bytes: 0, lost: 0, laneBytes: 0, exchanges: 0, fallbacks: 0, largestBytes: 0 };
   lossRate: number;
   /** Called for each event of a member, as it happens. */
   onEvent: ((by: SimulatedNode, event: GossipEvent) => void) | undefined;
@@ -261,6 +262,7 @@ export class SimulatedGossip {
     if (effects.events.length > 0) for (const event of effects.events) this.record(node, event);
     for (const datagram of effects.datagrams) this.send(node, datagram);
     for (const exchange of effects.exchanges) this.exchange(node, exchange);
+    for (const fallback of effects.fallbacks) this.fallBack(node, fallback);
     const dueMs = node.core.nextDeadlineMs();
     if (dueMs >= node.timerMs || dueMs === Number.POSITIVE_INFINITY) return;
     node.timerMs = dueMs;
@@ -316,10 +318,14 @@ export class SimulatedGossip {
   }
 
   private receive(node: SimulatedNode, datagram: Datagram, from: SocketAddress): void {
-    const isDeaf = this.setup.mutant === 'withoutRefutation';
-    const messages = isDeaf ? datagram.messages.filter((m) => !isAbout(m, node.id)) : datagram.messages;
-    node.core.step(isDeaf ? { sender: datagram.sender, messages } : datagram, from, this.nowMs);
+    node.core.step(this.heard(node, datagram), from, this.nowMs);
     this.settle(node);
+  }
+
+  /** What reaches a node's core of a datagram. */
+  private heard(node: SimulatedNode, datagram: Datagram): Datagram {
+    if (this.setup.mutant !== 'withoutRefutation') return datagram;
+    return { sender: datagram.sender, messages: datagram.messages.filter((m) => !isAbout(m, node.id)) };
   }
 
   private encode(datagram: Datagram): Datagram {
@@ -359,6 +365,43 @@ export class SimulatedGossip {
         });
       });
     });
+  }
+
+  /** A probe over a lane to a node that has none open: a handshake, then the call. */
+  private fallBack(node: SimulatedNode, fallback: Fallback): void {
+    this.traffic.fallbacks += 1;
+    for (const message of fallback.messages) this.checkClaim(node, message);
+    const peer = this.byPort.get(fallback.to.port);
+    const { life } = node;
+    const delayMs = this.laneDelayMs();
+    if (delayMs > fallback.timeoutMs) return;
+    const isUp = () => peer?.state === 'up' && node.state === 'up' && node.life === life && this.canReach(node, peer);
+    this.at(delayMs, () => {
+      if (peer === undefined || !isUp() || !this.canReach(peer, node)) return;
+      const request = encodeDatagram(node.id, fallback.messages);
+      const asked = this.encode({ sender: node.id, messages: fallback.messages });
+      const messages = peer.core.answerFallback(this.heard(peer, asked), node.address, this.nowMs);
+      for (const message of messages) this.checkClaim(peer, message);
+      this.traffic.laneBytes += request.length + encodeDatagram(peer.id, messages).length + LANE_HANDSHAKE_BYTES;
+      this.settle(peer);
+      this.at(this.delayMs(), () => {
+        if (!isUp()) return;
+        node.core.finishFallback(fallback, this.encode({ sender: peer.id, messages }), this.nowMs);
+        this.settle(node);
+      });
+    });
+  }
+
+  /**
+   * A QUIC handshake and one request: each round trip is repeated until both its ways get through, after 1 s, 2 s, ...
+   * while the round trip is not known (RFC 9002, section 6.2), then after 50 ms, 100 ms, ...
+   */
+  private laneDelayMs(): number {
+    let delayMs = this.delayMs() * 3;
+    for (const firstMs of [1_000, 50]) {
+      for (let waitMs = firstMs; this.random.float() < 1 - (1 - this.lossRate) ** 2; waitMs *= 2) delayMs += waitMs;
+    }
+    return delayMs;
   }
 
   private canReach(from: SimulatedNode, to: SimulatedNode): boolean {
@@ -411,4 +454,6 @@ export function subjectOf(event: GossipEvent): NodeId | undefined {
 
 const HOST = '10.0.0.1';
 const INBOX_MAX = 256;
+/** Both ways of a full handshake with certificates on both sides, headers included. */
+const LANE_HANDSHAKE_BYTES = 6_000;
 const WALL_START_MS = Date.UTC(2026, 0, 1);

@@ -43,13 +43,14 @@ function eventsOf(effects: GossipEffects): string[] {
 
 /** Ticks at every deadline up to a time and returns what was done. */
 function runTo(core: GossipCore, endMs: number): GossipEffects {
-  const all = { datagrams: [], exchanges: [], events: [], leaveDone: false } as {
+  const all = { datagrams: [], exchanges: [], fallbacks: [], events: [], leaveDone: false } as {
     -readonly [K in keyof GossipEffects]: GossipEffects[K] extends readonly (infer T)[] ? T[] : GossipEffects[K];
   };
   const take = () => {
     const effects = core.drain();
     all.datagrams.push(...effects.datagrams);
     all.exchanges.push(...effects.exchanges);
+    all.fallbacks.push(...effects.fallbacks);
     all.events.push(...effects.events);
     all.leaveDone ||= effects.leaveDone;
   };

@@ -304,6 +304,16 @@ describe('the partition detector', () => {
     expect(changes).to.deep.equal([undefined, undefined, 'suspected', undefined]);
   });
 
+  it('counts members that do not refute once they decide', () => {
+    const detector = new PartitionDetector(limits);
+    expect(detector.memberLost(w(1), 9, 0)).to.equal(undefined);
+    expect(detector.membersSilent([w(2)], 9, 0)).to.equal(undefined);
+    expect(detector.membersSilent([w(2), w(3)], 9, 0)).to.equal('suspected');
+    expect(detector.report(9).missing).to.deep.equal([w(1), w(2), w(3)]);
+    expect(detector.memberBack(w(2), 9)).to.equal(undefined);
+    expect(detector.memberBack(w(3), 10)).to.equal('healed');
+  });
+
   it('is over when the rest is below half of the share', () => {
     const detector = new PartitionDetector(limits);
     for (let i = 0; i < 4; i += 1) detector.memberLost(w(i), 10 - i, 0);
