@@ -12,8 +12,8 @@ export class LinkInUse {
   /** The link for what is sent now, given the one that would be best. */
   choose(best: PeerLink | undefined, nowMs: number): PeerLink | undefined {
     const { link } = this;
-    if (link === best) this.betterSinceMs = nowMs;
-    else if (link === undefined || !link.isUsable || best === undefined || this.isTime(nowMs)) this.link = best;
+    if (link === undefined || !link.isUsable || best === undefined || this.isTime(nowMs)) this.link = best;
+    if (this.link === best) this.betterSinceMs = nowMs;
     this.sentMs = nowMs;
     return this.link;
   }

@@ -42,8 +42,10 @@ export class SnapshotSender {
   private renewal = new AbortController();
   /** Bytes that the receiver has said it holds. */
   private heldBytes = 0;
-  /** Something moved. */
+  /** When something moved last. */
   private movedMs = 0;
+  /** Why our own store cannot give the snapshot. */
+  private unreadable: unknown;
 
   constructor(host: SnapshotSenderHost, job: SnapshotJob) {
     this.host = host;
@@ -64,6 +66,7 @@ export class SnapshotSender {
       try {
         return await this.attempt(await this.stored());
       } catch (error) {
+        if (this.unreadable !== undefined) throw this.unreadable;
         if (this.renewal.signal.aborted && !this.ending.signal.aborted) continue;
         failures = this.heldBytes > heldBefore ? 1 : failures + 1;
         if (failures >= host.transfer.attemptsMax || !this.isWorthRepeating(error)) throw error;
@@ -154,7 +157,7 @@ export class SnapshotSender {
     const packer = new ChunkPacker(host.zip, host.transfer.compressAboveBytes);
     // A chunk that alone would take seconds at the rate would look like a stall.
     const chunkBytes = Math.max(CHUNK_BYTES_MIN, Math.min(host.transfer.chunkBytes, host.transfer.bytesPerSecond / 4));
-    for await (const plain of inChunks(job.store.read(stored.meta, offset), Math.floor(chunkBytes))) {
+    for await (const plain of inChunks(this.read(stored, offset), Math.floor(chunkBytes))) {
       const chunk = await packer.pack(plain, offset);
       offset += plain.length;
       host.counters.snapshotBytes += plain.length;
@@ -166,6 +169,15 @@ export class SnapshotSender {
       this.moved();
     }
     yield encodeEnd({ sizeBytes: stored.sizeBytes, checksum: stored.checksum });
+  }
+
+  private async *read(stored: StoredSnapshot, offset: number): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      yield* this.job.store.read(stored.meta, offset);
+    } catch (error) {
+      this.unreadable = error;
+      throw error;
+    }
   }
 
   private moved(): void {
