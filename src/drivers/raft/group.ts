@@ -34,6 +34,7 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
   private readonly board: LeadershipBoard;
   private readonly router: CommandRouter;
   private engine: GroupEngine | undefined;
+  private starting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
   /** @throws FlotillaError `OPTION_INVALID` */
@@ -60,17 +61,9 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
   }
 
   /** Opens the store, restores the state machine and takes part. @throws FlotillaError of the stores */
-  async start(): Promise<void> {
-    const { store, snapshots, machine } = this.parts;
-    const stored = await store.open();
-    try {
-      const snapshot = await snapshots.latest();
-      if (snapshot !== undefined) await machine.restore(snapshots.read(snapshot.meta));
-      this.run(restored(stored, snapshot?.meta));
-    } catch (error) {
-      await store.close().catch(() => undefined);
-      throw error;
-    }
+  start(): Promise<void> {
+    this.starting ??= this.open();
+    return this.starting;
   }
 
   /** Keep `command` unchanged until this settles. */
@@ -191,7 +184,21 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     return this.closing;
   }
 
+  private async open(): Promise<void> {
+    const { store, snapshots, machine } = this.parts;
+    const stored = await store.open();
+    try {
+      const snapshot = await snapshots.latest();
+      if (snapshot !== undefined) await machine.restore(snapshots.read(snapshot.meta));
+      this.run(restored(stored, snapshot?.meta));
+    } catch (error) {
+      await store.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
   private async shutDown(): Promise<void> {
+    await this.starting?.catch(() => undefined);
     const { engine } = this;
     if (engine === undefined) return;
     if (engine.ended === undefined) {

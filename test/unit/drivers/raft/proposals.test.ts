@@ -151,6 +151,20 @@ describe('drivers/raft: proposals', () => {
     expect(cluster.network.forwarded).to.equal(0);
   });
 
+  it('a forwarded command whose answer was lost is unknown, and not sent again', async () => {
+    const cluster = await GroupCluster.start();
+    const leader = await cluster.leader();
+    const [other] = cluster.others(leader);
+    if (other === undefined) throw new Error('expected a follower');
+    const end = endOf(other.group.propose(bytes('a')));
+    await cluster.until(() => leader.machine.items.length === 1, 'it was executed');
+    cluster.network.isolate(other.node);
+    expect(await cluster.run(end)).to.equal('PROPOSAL_UNKNOWN');
+    cluster.network.heal();
+    await cluster.clock.advance(2_000);
+    expect(leader.machine.items).to.deep.equal(['a']);
+  });
+
   it('after close everything is refused with CLOSED, and what was in flight has its answer', async () => {
     const cluster = await GroupCluster.start();
     const leader = await cluster.leader();
