@@ -3,6 +3,7 @@ import type { ByteWriter } from './byte-writer.js';
 import type { KeyVersion } from './key-version.js';
 import { isLive } from './key-version.js';
 import { KvState } from './kv-state.js';
+import { sequencesOf } from './session-table.js';
 
 /**
  * The state as a sequence of records, each a code and its fields: head, versions in order, leases, sessions, replies,
@@ -47,21 +48,24 @@ function* recordWriters({ store, leases, sessions }: KvState): Generator<(writer
       writer.byte(isReserved ? 1 : 0);
     };
   }
-  for (const [, { id, floor }] of sessions.sessions.entries()) {
+  for (const { id, floor } of sessions.sessions()) {
     yield (writer) => {
       writer.byte(RECORD.session);
       writer.uint(id);
       writer.uint(floor);
     };
   }
-  for (const [{ session, sequence }, reply] of sessions.replies.entries()) {
-    yield (writer) => {
-      writer.byte(RECORD.reply);
-      writer.uint(session);
-      writer.uint(sequence);
-      writer.byte(reply === undefined ? 0 : 1);
-      if (reply !== undefined) writer.data(reply);
-    };
+  for (const session of sessions.sessions()) {
+    for (const sequence of sequencesOf(session)) {
+      const reply = session.replies.get(sequence);
+      yield (writer) => {
+        writer.byte(RECORD.reply);
+        writer.uint(session.id);
+        writer.uint(sequence);
+        writer.byte(reply === undefined ? 0 : 1);
+        if (reply !== undefined) writer.data(reply);
+      };
+    }
   }
 }
 
@@ -183,18 +187,13 @@ export class RecordLoader {
   }
 
   private loadSession(reader: ByteReader): void {
-    const id = reader.uint();
-    this.state.sessions.sessions.set(id, { id, floor: reader.uint(), bytes: 0 });
+    this.state.sessions.load(reader.uint(), reader.uint());
   }
 
   private loadReply(reader: ByteReader): void {
-    const { sessions, replies } = this.state.sessions;
-    const command = { session: reader.uint(), sequence: reader.uint() };
-    const session = sessions.get(command.session);
-    if (session === undefined) throw new MalformedBytes('a reply has no session');
+    const [id, sequence] = [reader.uint(), reader.uint()];
     const reply = reader.byte() === 1 ? Uint8Array.prototype.slice.call(reader.data()) : undefined;
-    replies.set(command, reply);
-    sessions.set(session.id, { ...session, bytes: session.bytes + (reply?.length ?? 0) });
+    if (!this.state.sessions.loadReply(id, sequence, reply)) throw new MalformedBytes('a reply has no session');
   }
 }
 
