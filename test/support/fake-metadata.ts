@@ -69,6 +69,7 @@ export class FakeMember implements ReplicatedGroup {
   private isCutOff = false;
   private isPaused = false;
   private isSilent = false;
+  private readonly swallowed: ((error: RpcError) => void)[] = [];
 
   constructor(cluster: FakeCluster, node: NodeId, history: Partial<HistoryOptions>) {
     this.cluster = cluster;
@@ -89,15 +90,18 @@ export class FakeMember implements ReplicatedGroup {
     this.changed();
   }
 
-  /** It takes commands of others and never answers. */
+  /** It takes commands of others without an answer; those who wait are told so when that ends. */
   swallows(isSilent: boolean): void {
     this.isSilent = isSilent;
+    for (const reject of this.swallowed.splice(0)) reject(RpcError.of('PROPOSAL_UNKNOWN', 'no answer'));
   }
 
   async propose(command: Uint8Array, options?: ProposeOptions): Promise<Uint8Array> {
     await this.until(() => this.reaches !== undefined, options?.timeoutMs);
     const leader = this.reaches as FakeMember;
-    if (leader !== this && leader.isSilent) return await new Promise(() => undefined);
+    if (leader !== this && leader.isSilent) {
+      return await new Promise<Uint8Array>((_, reject) => leader.swallowed.push(reject));
+    }
     if (leader !== this) return await leader.store.proposeForwarded(command, options);
     return this.append(command);
   }

@@ -298,16 +298,30 @@ describe('the registry in the metadata', () => {
   });
 
   it('proposes a renewal again when it was on its way to a leader that is lost', async () => {
-    const { clock, cluster, first, second, run } = start(2);
+    const { clock, cluster, directors, first, second, run } = start(3);
+    const third = directors[2] as Director;
     await run(first.store.register(registration('w1', 1), LEASE_MS, true));
     await clock.advance(500);
     first.member.swallows(true);
+    third.member.swallows(true);
     const renewal = second.store.renew(key('w1'));
     await clock.advance(100);
-    cluster.lead(second.member);
-    await clock.advance(0);
-    expect(await Promise.race([renewal, clock.advance(100)])).to.equal(1_000);
+    cluster.lead(third.member);
+    await clock.advance(100);
     first.member.swallows(false);
+    await clock.advance(100);
+    cluster.lead(second.member);
+    expect(await Promise.race([renewal, clock.advance(100)])).to.equal(1_000);
+  });
+
+  it('says why a renewal failed when no other leader came', async () => {
+    const { clock, first, second, run, reasonOf } = start(2);
+    await run(first.store.register(registration('w1', 1), LEASE_MS, true));
+    first.member.swallows(true);
+    const renewal = second.store.renew(key('w1'));
+    await clock.advance(100);
+    first.member.swallows(false);
+    expect(await reasonOf(renewal)).to.equal('PROPOSAL_UNKNOWN');
   });
 
   it('gives up what waits when it is closed', async () => {

@@ -12,7 +12,7 @@ class Fixture {
   readonly cluster = new FakeCluster(this.clock);
   readonly member = this.cluster.join('d1');
   readonly store = new KvRegistryStore({ metadata: this.member.store, clusterId: 'e', clock: this.clock });
-  readonly contact = new LeaderContact({ group: this.member, clock: this.clock, graceMs: 1_000 });
+  readonly contact = new LeaderContact({ group: this.member, clock: this.clock, graceMs: 900 });
   readonly watchers = { count: 0 };
   readonly ended = new AbortController();
   readonly directors = new KnownDirectors();
@@ -190,12 +190,14 @@ describe('a registry watch', () => {
     fixture.cluster.lead(fixture.member);
     await fixture.clock.advance(100);
     expect(await waiting, 'a short absence does not matter').to.equal('message heartbeat');
+    // So that the end does not come with a heartbeat.
+    await fixture.clock.advance(200);
     fixture.cluster.lead(undefined);
     const ends = (async () => {
       let last = '';
       while (last !== 'NO_LEADER') last = await reasonOf(watch);
     })();
-    await fixture.clock.advance(1_000);
+    await fixture.clock.advance(900);
     await ends;
     expect(fixture.watchers.count).to.equal(0);
   });
