@@ -13,7 +13,7 @@ export interface LinkOwner {
   /** @throws RpcError when the peer may not speak here; the link ends with it */
   onHello(link: PeerLink, hello: LinkHello): void;
   /** A frame of the peer arrived, whatever is in it. */
-  onHeard(link: PeerLink): void;
+  onHeard(link: PeerLink, bytes: number): void;
   onMessages(link: PeerLink, envelopes: readonly Envelope[]): void;
   /** The peer sent what no correct peer sends; it was dropped. */
   onViolation(link: PeerLink, what: string): void;
@@ -95,7 +95,7 @@ export class PeerLink {
       owner.onHello(this, hello);
       this.hello = hello;
     }
-    owner.onHeard(this);
+    owner.onHeard(this, frame.length);
     switch (frame[0]) {
       case FRAME_KIND.BATCH:
         this.onBatch(frame, 1);

@@ -165,8 +165,9 @@ export class Peer implements LinkOwner {
     if (hello.address !== undefined) host.onPeerAddress(this.node, hello.address);
   }
 
-  onHeard(): void {
+  onHeard(_link: PeerLink, bytes: number): void {
     this.host.counters.framesReceived += 1;
+    this.host.counters.bytesReceived += bytes;
     this.heardMs = this.host.clock.nowMs();
     this.pingMs = 0;
   }
