@@ -38,16 +38,23 @@ export class CommandRouter {
     return new Promise((resolve, reject) => this.parts.submit(command, options, { resolve, reject }));
   }
 
-  async anywhere(command: Uint8Array, options: ProposeOptions | undefined): Promise<Uint8Array> {
+  anywhere(command: Uint8Array, options: ProposeOptions | undefined): Promise<Uint8Array> {
     const { board, clock, options: settings } = this.parts;
     const deadlineMs = clock.nowMs() + (options?.timeoutMs ?? settings.proposeTimeoutMs);
-    if (board.isLeader) {
-      try {
-        return await this.here(command, options);
-      } catch (error) {
-        this.assertElsewhere(error, deadlineMs);
-      }
-    }
+    if (!board.isLeader) return this.away(command, options, deadlineMs);
+    return new Promise((resolve, reject) => {
+      const retry = (error: RpcError) => this.after(error, command, options, deadlineMs).then(resolve, reject);
+      this.parts.submit(command, options, { resolve, reject: retry });
+    });
+  }
+
+  private async after(
+    error: RpcError,
+    command: Uint8Array,
+    options: ProposeOptions | undefined,
+    deadlineMs: number,
+  ): Promise<Uint8Array> {
+    this.assertElsewhere(error, deadlineMs);
     return this.away(command, options, deadlineMs);
   }
 
