@@ -17,6 +17,7 @@ import { Admission } from './admission.js';
 import { Backup } from './backup.js';
 import { DirectorDirectory } from './director-directory.js';
 import type { ClusterParts } from './director-handlers.js';
+import { greetUntilLed } from './greeter.js';
 import { groupOptions } from './group-options.js';
 import { DirectorGroups, METADATA_GROUP } from './groups.js';
 import { KvRegistryStore } from './kv-registry-store.js';
@@ -111,6 +112,7 @@ export class ClusterRuntime implements ClusterParts {
     this.admission = new Admission({ groups: this.groups, metadata, cluster, book: this.book });
     this.backup = new Backup(metadata, cluster.id, checksum);
     this.directory.onChange(() => this.learnDirectors());
+    this.contact.onLost(() => this.greet());
   }
 
   /** Opens the groups' stores, takes part in the groups, and makes this director known. */
@@ -148,6 +150,7 @@ export class ClusterRuntime implements ClusterParts {
     const self = new ClusterRuntime(deps, { book, network, groups });
     await groups.start((group) => network.attach(self.inboxOf(group)));
     self.learnDirectors();
+    self.greet();
     groups.campaign(deps.isNew && cluster.members['0'] === 1);
     return self;
   }
@@ -226,6 +229,21 @@ export class ClusterRuntime implements ClusterParts {
     for (const { id, address } of this.directory.list()) this.book.learn(id, address);
   }
 
+  /** In the background; a leader alone has nobody to greet. */
+  private greet(): void {
+    const { runtime, node, address, ending } = this.deps;
+    const { clock, random } = runtime;
+    const greeting = { clusterId: this.clusterId, node, address: formatAddress(address) };
+    const options = { priority: 'control', timeoutMs: GREET_TIMEOUT_MS, waitForReady: true } as const;
+    void greetUntilLed({
+      group: this.groups.metadata,
+      others: () => this.book.nodes().filter((other) => other !== node),
+      greet: (to) => this.channelTo(to).unary(GREET, greeting, options),
+      ...{ clock, random },
+      signal: ending,
+    });
+  }
+
   private async forwardChange(to: NodeId, request: MembershipRequest, timeoutMs: number): Promise<unknown> {
     const channel = this.channelTo(to);
     return await channel.unary(CHANGE, request, { priority: 'control', timeoutMs, waitForReady: true });
@@ -243,9 +261,12 @@ export class ClusterRuntime implements ClusterParts {
   }
 }
 
-const CHANGE: MethodRef = {
-  name: methodName(DirectorService.name, 'changeMembers'),
-  definition: DirectorService.methods.changeMembers,
-};
+function ref(name: 'changeMembers' | 'greet'): MethodRef {
+  return { name: methodName(DirectorService.name, name), definition: DirectorService.methods[name] };
+}
+
+const CHANGE = ref('changeMembers');
+const GREET = ref('greet');
+const GREET_TIMEOUT_MS = 2_000;
 /** Election timeouts without a leader after which clients are sent elsewhere. */
-const GRACE_ELECTIONS = 5;
+const GRACE_ELECTIONS = 3;

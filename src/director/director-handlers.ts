@@ -1,8 +1,11 @@
 import { parseAddress, RpcError } from '../base/index.js';
-import { DirectorService, type IntroductionReply } from '../client/index.js';
+import { DirectorService, type IntroductionReply, type MembershipRequest } from '../client/index.js';
+import type { Logger } from '../ports/index.js';
 import { type CallContext, type Implementation, implement } from '../rpc/index.js';
 import type { Admission } from './admission.js';
 import type { Backup } from './backup.js';
+import type { DirectorDirectory } from './director-directory.js';
+import { METADATA_GROUP } from './groups.js';
 import type { Membership } from './membership.js';
 import type { AddressBook } from './peers.js';
 
@@ -12,12 +15,15 @@ export interface ClusterParts {
   readonly admission: Admission;
   readonly backup: Backup;
   readonly book: AddressBook;
+  readonly directory: Pick<DirectorDirectory, 'remove'>;
+  readonly clusterId: string;
 }
 
 export interface DirectorHandlersDependencies {
   /** The answer to an introduction; `undefined` while the director does not know yet. */
   readonly introduction: () => IntroductionReply | undefined;
   readonly cluster: () => ClusterParts | undefined;
+  readonly logger: Logger;
 }
 
 /** Serves `flotilla.director`. */
@@ -38,18 +44,38 @@ export function implementDirector(deps: DirectorHandlersDependencies): Implement
       authorizeDirector(context, request.node);
       return await cluster().admission.admit(request);
     },
+    greet: (greeting, context) => {
+      authorizeDirector(context, greeting.node);
+      const { book, clusterId } = cluster();
+      if (greeting.clusterId !== clusterId) {
+        throw RpcError.of('CLUSTER_MISMATCH', `director ${greeting.node} belongs to another cluster`);
+      }
+      book.learn(greeting.node, parseAddress(greeting.address));
+      return {};
+    },
     changeMembers: async (request, context) => {
       authorizeOperator(context);
-      const { membership, admission, book } = cluster();
+      const { membership, admission, book, directory } = cluster();
       if (request.action === 'add') await admission.claimForFounders();
       if (request.address !== undefined) book.learn(request.node, parseAddress(request.address));
-      return await membership.change(request, context.remainingMs() ?? CHANGE_TIMEOUT_MS);
+      const reply = await membership.change(request, context.remainingMs() ?? CHANGE_TIMEOUT_MS);
+      if (isLeaving(request)) {
+        await directory.remove(request.node).catch((error: unknown) => {
+          deps.logger.warn({ error, director: request.node }, 'clients are still told of a removed director');
+        });
+      }
+      return reply;
     },
     backup: (_request, context) => {
       authorizeOperator(context);
       return cluster().backup.chunks();
     },
   });
+}
+
+/** Out of the cluster, and not just out of one of the user's groups. The director that was asked tidies up. */
+function isLeaving({ action, group = METADATA_GROUP, isForwarded }: MembershipRequest): boolean {
+  return action === 'remove' && group === METADATA_GROUP && isForwarded !== true;
 }
 
 /** A director speaks for itself only, as its certificate says. */

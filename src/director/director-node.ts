@@ -82,6 +82,7 @@ export class DirectorNode implements AsyncDisposable {
         implementDirector({
           introduction: () => this.entry?.introduction(),
           cluster: () => (this.implementations === undefined ? undefined : this.cluster),
+          logger,
         }),
         implementNodeService(),
         ...deps.services,

@@ -52,6 +52,10 @@ export class AddressBook {
     return this.addresses.get(node);
   }
 
+  nodes(): NodeId[] {
+    return [...this.addresses.keys()];
+  }
+
   /** Later news replaces earlier news. */
   learn(node: NodeId, address: SocketAddress): void {
     const known = this.addresses.get(node);
