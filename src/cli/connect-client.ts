@@ -1,6 +1,8 @@
 import {
   ClusterClient,
   type ClusterClientOptions,
+  connectDirectors,
+  type DirectorClient,
   ensureNodeCertificate,
   RpcError,
   type WorkerRecord,
@@ -17,22 +19,30 @@ export async function connectClient(
   flags: ConnectFlags,
   options: Partial<ClusterClientOptions> = {},
 ): Promise<ClusterClient> {
-  const config = optionsOf(flags);
-  const tls = await ensureNodeCertificate({ dir: flags.certs, role: 'client', id: CLIENT_ID });
-  const logger = createLogger({ level: flags.logLevel, base: { role: 'client' } });
+  const common = await optionsFor(flags);
   try {
-    return await ClusterClient.connect({
-      ...config,
-      directors: flags.connect,
-      tls,
-      logger,
-      ...connectWithin(CONNECT_TIMEOUT_MS),
-      ...options,
-    });
+    return await ClusterClient.connect({ ...common, ...connectWithin(CONNECT_TIMEOUT_MS), ...options });
   } catch (error) {
-    if (!(error instanceof RpcError) || error.reason !== 'CONNECT_FAILED') throw error;
-    const hint = 'start one with `flotilla up` or name it with --connect';
-    throw RpcError.of('CONNECT_FAILED', `${error.message}; ${hint}`, { cause: error });
+    throw withHint(error);
+  }
+}
+
+/**
+ * Runs `use` with a client of the directors that `--connect` names, and closes it. Works without a leader.
+ *
+ * @throws what `use` throws; `CONNECT_FAILED` says what to do
+ */
+export async function withDirectors<T>(
+  flags: ConnectFlags,
+  use: (directors: DirectorClient) => Promise<T>,
+): Promise<T> {
+  const directors = await connectDirectors(await optionsFor(flags));
+  try {
+    return await use(directors);
+  } catch (error) {
+    throw withHint(error);
+  } finally {
+    await directors.close();
   }
 }
 
@@ -64,6 +74,19 @@ export async function withClient<T>(
   } finally {
     await client.close();
   }
+}
+
+async function optionsFor(flags: ConnectFlags) {
+  const config = optionsOf(flags);
+  const tls = await ensureNodeCertificate({ dir: flags.certs, role: 'client', id: CLIENT_ID });
+  const logger = createLogger({ level: flags.logLevel, base: { role: 'client' } });
+  return { ...config, directors: flags.connect, tls, logger };
+}
+
+function withHint(error: unknown): unknown {
+  if (!(error instanceof RpcError) || error.reason !== 'CONNECT_FAILED') return error;
+  const hint = 'start one with `flotilla up` or name it with --connect';
+  return RpcError.of('CONNECT_FAILED', `${error.message}; ${hint}`, { cause: error });
 }
 
 const CLIENT_ID = 'client';

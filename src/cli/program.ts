@@ -4,6 +4,7 @@ import { addCertificates } from './commands/certs.js';
 import { addDirector } from './commands/director.js';
 import type { Finish } from './commands/finish.js';
 import { addLoadtest } from './commands/loadtest.js';
+import { addMember } from './commands/member.js';
 import { addMembers } from './commands/members.js';
 import { addStatus } from './commands/status.js';
 import { addUp } from './commands/up.js';
@@ -28,6 +29,7 @@ export function createProgram(finish: Finish): Command {
   addCall(program, finish);
   addStatus(program, finish);
   addMembers(program, finish);
+  addMember(program, finish);
   addLoadtest(program, finish);
   addWal(program, finish);
   return program;

@@ -19,6 +19,8 @@ export type DirectorAnswer = { readonly address: string } & (
   | { readonly ok: false; readonly error: RpcError }
 );
 
+type AskOptions = Pick<CallOptions, 'timeoutMs' | 'signal'>;
+
 /**
  * A client of the directors alone: metadata, status, administration. It needs neither the registry of workers nor a
  * leader, so it also tells what is wrong when there is none.
@@ -43,11 +45,16 @@ export class DirectorClient implements AsyncDisposable {
     return new ClusterAdmin(() => this.channel(address));
   }
 
+  /** What one director says about itself and the cluster. */
+  async status(address: string, options: AskOptions): Promise<ClusterStatus> {
+    return (await this.channel(address).unary(STATUS, {}, { ...options, waitForReady: true })) as ClusterStatus;
+  }
+
   /**
    * What every director says about itself: those given, and those that they name. One answer per director, in the order
    * of their ids; those that do not answer within `timeoutMs` last.
    */
-  async statuses(options: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<DirectorAnswer[]> {
+  async statuses(options: AskOptions): Promise<DirectorAnswer[]> {
     const answers = new Map<string, DirectorAnswer>();
     const asked = new Set<string>();
     const ask = async (address: string): Promise<void> => {
@@ -69,7 +76,7 @@ export class DirectorClient implements AsyncDisposable {
    *
    * @throws RpcError of the last one when none answers
    */
-  async members(options: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<readonly ClusterMember[]> {
+  async members(options: AskOptions): Promise<readonly ClusterMember[]> {
     const asking = this.deps.directors.map((director) =>
       this.channel(formatAddress(director)).unary(MEMBERS, {}, { ...options, waitForReady: true }),
     );
@@ -92,10 +99,9 @@ export class DirectorClient implements AsyncDisposable {
     await this.close();
   }
 
-  private async statusOf(address: string, options: Pick<CallOptions, 'timeoutMs' | 'signal'>): Promise<DirectorAnswer> {
+  private async statusOf(address: string, options: AskOptions): Promise<DirectorAnswer> {
     try {
-      const reply = await this.channel(address).unary(STATUS, {}, { ...options, waitForReady: true });
-      return { address, ok: true, status: reply as ClusterStatus };
+      return { address, ok: true, status: await this.status(address, options) };
     } catch (thrown) {
       return { address, ok: false, error: RpcError.from(thrown) };
     }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ClusterMember } from '../../index.js';
-import { connectClient, withClient } from '../connect-client.js';
+import { unreached } from '../cluster/ask-directors.js';
+import { withDirectors } from '../connect-client.js';
 import { EXIT_OK } from '../failure.js';
 import { print, printJson } from '../output.js';
 import { addConnect, addJson, type ConnectFlags, type JsonFlags } from '../shared-options.js';
@@ -15,8 +16,13 @@ export function addMembers(program: Command, finish: Finish): void {
 }
 
 async function runMembers(flags: MembersFlags): Promise<number> {
-  const connecting = connectClient(flags, { warmConnections: false });
-  const members = await withClient(connecting, (client) => client.members({ timeoutMs: TIMEOUT_MS }));
+  const members = await withDirectors(flags, async (directors) => {
+    try {
+      return await directors.members({ timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      throw unreached(error, flags.connect);
+    }
+  });
   if (flags.json) printJson(members);
   else print(formatTable(COLUMNS, members));
   return EXIT_OK;

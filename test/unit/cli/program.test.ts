@@ -41,6 +41,11 @@ describe('the command line', () => {
       'call',
       'status',
       'members',
+      'member add',
+      'member promote',
+      'member demote',
+      'member remove',
+      'member transfer',
       'loadtest',
       'wal inspect',
       'wal repair',
@@ -69,7 +74,7 @@ describe('the command line', () => {
   it('takes --connect and --json where a cluster is asked', () => {
     for (const [name, command] of commands) {
       const flags = command.options.map((option) => option.long);
-      const asks = ['call', 'status', 'members', 'loadtest'].includes(name);
+      const asks = /^(?:call|status|members|loadtest|backup|(?:member|kv) \w+)$/.test(name);
       expect(flags.includes('--connect'), name).to.equal(asks);
       if (asks) expect(flags, name).to.include('--json');
     }
