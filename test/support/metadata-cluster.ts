@@ -16,6 +16,8 @@ export interface TestDirector {
   readonly metadata: Metadata;
   /** Stops without a word: clients get no answer and no end of the connection. */
   silence(): void;
+  /** Is there again after `silence`, and knows nothing of its connections. */
+  restart(): void;
   /** Goes away: its connections end. */
   stop(): Promise<void>;
 }
@@ -112,12 +114,13 @@ export class MetadataCluster {
 
   private addDirector(): void {
     const identity = testIdentity('director', `d${this.directors.length + 1}`);
-    const endpoint = this.network.createEndpoint({ identity });
+    let endpoint = this.network.createEndpoint({ identity });
+    const { address } = endpoint;
     const group = this.raft.add(identity.id);
     const { clock, random } = this;
     const store = new MetadataStore({ group, machine: group.machine, clock, logger: silentLogger });
     group.onForwarded = (command, options) => store.proposeForwarded(command, options);
-    this.addresses.set(identity.id, formatAddress(endpoint.address));
+    this.addresses.set(identity.id, formatAddress(address));
     const ending = new AbortController();
     const services = [
       implementMetadata({
@@ -129,14 +132,19 @@ export class MetadataCluster {
       }),
     ];
     const server = new RpcServer({ identity, services, clock, random, logger: silentLogger });
-    endpoint.listen((connection) => server.accept(connection));
+    const listen = (): void => endpoint.listen((connection) => server.accept(connection));
+    listen();
     const port = new StorePort(store, clock);
     this.directors.push({
-      address: endpoint.address,
+      address,
       group,
       store,
       metadata: new Metadata({ port, clock, random, logger: silentLogger }),
       silence: () => endpoint.vanish(),
+      restart: () => {
+        endpoint = this.network.createEndpoint({ identity, address });
+        listen();
+      },
       stop: async () => {
         store.close();
         await endpoint.close('stopped');

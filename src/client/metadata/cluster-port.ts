@@ -94,7 +94,8 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
       }
       if (!signal.aborted) throw RpcError.of('CONNECTION_LOST', `director ${link.address} ended the watch`);
     } catch (thrown) {
-      const error = RpcError.from(silent.signal.aborted ? silent.signal.reason : thrown);
+      if (silent.signal.aborted) link.renew('has gone silent');
+      const error = this.watchError(link, silent.signal.aborted ? silent.signal.reason : thrown);
       this.failed(link, error);
       throw error;
     } finally {
@@ -136,6 +137,13 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
     this.looking ??= this.deps.clock.setTimer(LOOK_MS, () => this.look(), { unref: true });
   }
 
+  /** A link that was renewed ends its watches like a connection that breaks. */
+  private watchError(link: DirectorLink, thrown: unknown): RpcError {
+    const error = RpcError.from(thrown);
+    if (error.reason !== 'CLOSED' || this.ended.signal.aborted) return error;
+    return RpcError.of('CONNECTION_LOST', `the connection to director ${link.address} was given up`, { cause: error });
+  }
+
   /** Asks the first director for the others, and for the leader. */
   private introduce(link: DirectorLink): void {
     this.introduced = true;
@@ -157,19 +165,34 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
       const [oldest] = link.pending;
       if (oldest === undefined) continue;
       isBusy = true;
-      const waitedMs = nowMs - oldest.startedMs;
-      if (link === this.links.leader) {
-        if (waitedMs >= ASK_AFTER_MS) this.ask(link);
-      } else if (waitedMs >= NEAR_PATIENCE_MS && this.links.size > 1) {
-        this.links.leave(link);
-        giveUp(link, 'others may');
-      }
+      if (nowMs - oldest.startedMs < ASK_AFTER_MS) continue;
+      this.askItself(link);
+      if (link === this.links.leader) this.askAnother(link);
     }
     if (isBusy) this.looking = this.deps.clock.setTimer(LOOK_MS, () => this.look(), { unref: true });
   }
 
+  /** A director that answers is slow; with one that does not, the connection or the process is gone. */
+  private askItself(silent: DirectorLink): void {
+    if (silent.isAsked) return;
+    silent.isAsked = true;
+    const settle = {
+      resolve: (reply: unknown) => {
+        silent.isAsked = false;
+        this.take(silent, reply);
+      },
+      reject: () => {
+        silent.isAsked = false;
+        if (this.ended.signal.aborted || silent.pending.size === 0) return;
+        if (silent !== this.links.leader) this.links.leave(silent);
+        silent.renew('does not say that it lives');
+      },
+    };
+    silent.channel.begin(LEADER, {}, ALIVE_OPTIONS, settle);
+  }
+
   /** Asks another director than `silent` who leads. */
-  private ask(silent: DirectorLink): void {
+  private askAnother(silent: DirectorLink): void {
     if (this.asking || this.links.size < 2) return;
     const asked = this.links.after(this.nextAsked ?? silent);
     this.nextAsked = asked;
@@ -180,7 +203,7 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
         this.asking = false;
         this.take(asked, reply);
         if (silent === this.links.leader && silent.channel.state !== 'ready') this.links.shun(silent);
-        if (silent !== this.links.leader) giveUp(silent, `${this.links.leader.address} is asked instead`);
+        if (silent !== this.links.leader) silent.renew(`${this.links.leader.address} is asked instead`);
       },
       reject: () => {
         this.asking = false;
@@ -200,10 +223,6 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
   }
 }
 
-function giveUp(link: DirectorLink, why: string): void {
-  for (const attempt of [...link.pending]) attempt.giveUp(why);
-}
-
 /** @throws RpcError `PEER_VIOLATION` */
 function bytesOf(message: unknown): Uint8Array {
   if (message instanceof Uint8Array) return message;
@@ -219,10 +238,10 @@ const LEADER: MethodRef = { name: 'flotilla.metadata.leader', definition: method
 /** What a command's first attempts have. */
 const USUAL_TIMEOUT_MS = 5_000;
 const ASK_OPTIONS: CallOptions = { timeoutMs: 500, priority: 'control' };
+/** Longer than a busy director takes. */
+const ALIVE_OPTIONS: CallOptions = { timeoutMs: 1_000, priority: 'control' };
 const LOOK_MS = 100;
-/** An answer that takes longer makes the client ask another director who leads. */
+/** An answer that takes longer makes the client ask whether the director lives, and another one who leads. */
 const ASK_AFTER_MS = 250;
-/** ... and from a near director, whose state is at hand, is no longer waited for. */
-const NEAR_PATIENCE_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 const SILENT_HEARTBEATS = 4;

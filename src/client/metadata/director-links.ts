@@ -15,6 +15,8 @@ export class DirectorLink {
   readonly pending = new Set<PendingAttempt>();
   /** Until then nobody is sent here because it leads: it could not be reached. */
   shunnedUntilMs = 0;
+  /** It has been asked whether it lives. */
+  isAsked = false;
   private readonly open: () => NodeChannel;
   private opened: NodeChannel | undefined;
 
@@ -30,6 +32,22 @@ export class DirectorLink {
 
   get isReachable(): boolean {
     return this.opened === undefined || this.opened.state !== 'unavailable';
+  }
+
+  /** Gives up what waits for an answer, so that it can be repeated. */
+  giveUp(why: string): void {
+    for (const attempt of [...this.pending]) attempt.giveUp(why);
+  }
+
+  /**
+   * The next call makes another connection. The present one may be dead although nothing says so: that of a process that
+   * was killed, and perhaps started again, is only known to be after its idle timeout.
+   */
+  renew(why: string): void {
+    const { opened } = this;
+    this.giveUp(why);
+    this.opened = undefined;
+    void opened?.close();
   }
 
   async close(): Promise<void> {
@@ -148,6 +166,6 @@ const AGAINST_DIRECTOR: ReadonlySet<RpcReason> = new Set<RpcReason>([
   'PEER_VIOLATION',
   'NO_LEADER',
 ]);
-const SHUN_MS = 30_000;
+const SHUN_MS = 5_000;
 /** Far above the number of directors of any cluster. */
 const DIRECTORS_MAX = 64;

@@ -31,6 +31,21 @@ describe('metadata clients', () => {
     await cluster.close();
   });
 
+  it('reach a leader again that was killed and started anew, although nothing told them that the connection died', async () => {
+    for (const directors of [1, 3]) {
+      const cluster = new MetadataCluster({ directors });
+      const client = cluster.connect();
+      await cluster.run(client.metadata.put('k', '1'));
+      cluster.leader.silence();
+      await cluster.clock.advance(50);
+      cluster.leader.restart();
+      const startMs = cluster.clock.nowMs();
+      await cluster.run(client.metadata.put('k', '2'));
+      expect(cluster.clock.nowMs() - startMs).to.be.below(2_500);
+      await cluster.close();
+    }
+  });
+
   it('go through another director when they cannot reach the leader', async () => {
     const cluster = new MetadataCluster();
     const client = cluster.connect();

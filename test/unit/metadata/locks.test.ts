@@ -231,7 +231,7 @@ describe('metadata locks', () => {
           await world.close();
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
   }).timeout(60_000);
 });
