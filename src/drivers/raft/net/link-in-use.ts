@@ -2,27 +2,33 @@ import type { PeerLink } from './peer-link.js';
 
 /**
  * The link that the messages of one class take. Another connection may overtake it, and appends out of order cost a
- * rejection, so a better link is taken only in a gap between messages, or when none has come for a while.
+ * rejection, so a better link is taken only once the peer has answered a ping behind the last message, or when
+ * messages come so fast that this has not happened for a while.
  */
 export class LinkInUse {
   private link: PeerLink | undefined;
-  private sentMs = 0;
   private betterSinceMs = 0;
+  /** Number of the ping behind the last message; 0: there is none. */
+  private lastPing = 0;
 
   /** The link for what is sent now, given the one that would be best. */
   choose(best: PeerLink | undefined, nowMs: number): PeerLink | undefined {
     const { link } = this;
-    if (link === undefined || !link.isUsable || best === undefined || this.isTime(nowMs)) this.link = best;
+    if (link === undefined || !link.isUsable || best === undefined || this.isTime(link, nowMs)) this.link = best;
     if (this.link === best) this.betterSinceMs = nowMs;
-    this.sentMs = nowMs;
     return this.link;
   }
 
-  private isTime(nowMs: number): boolean {
-    return nowMs - this.sentMs >= GAP_MS || nowMs - this.betterSinceMs >= PATIENCE_MS;
+  /** The message has gone into the chosen link; `best` is as before. */
+  sent(best: PeerLink | undefined): void {
+    const { link } = this;
+    this.lastPing = link === undefined || link === best ? 0 : link.ping();
+  }
+
+  private isTime(link: PeerLink, nowMs: number): boolean {
+    const hasArrived = this.lastPing > 0 && link.pongs >= this.lastPing;
+    return hasArrived || nowMs - this.betterSinceMs >= PATIENCE_MS;
   }
 }
 
-/** Far above the time that a message takes within a datacentre, below the interval of heartbeats. */
-const GAP_MS = 20;
 const PATIENCE_MS = 1_000;

@@ -33,10 +33,13 @@ export class PeerLink {
   readonly out: FrameQueue;
   /** What the peer said first; `undefined` until then. */
   hello: LinkHello | undefined;
+  /** Pings that were answered. */
+  pongs = 0;
   /** Replaced by a newer one: what it still brings is taken, its end is no loss. */
   isRetired = false;
   private readonly owner: LinkOwner;
   private isOver = false;
+  private pings = 0;
   private parts: Buffer[] = [];
   private partBytes = 0;
 
@@ -65,8 +68,11 @@ export class PeerLink {
     }
   }
 
-  ping(): void {
+  /** Asks for a sign of life; returns which one of the link it is, from 1. They are answered in order. */
+  ping(): number {
+    this.pings += 1;
     this.out.push(PING_FRAME);
+    return this.pings;
   }
 
   /**
@@ -107,7 +113,10 @@ export class PeerLink {
       case FRAME_KIND.PING:
         this.out.push(PONG_FRAME);
         break;
-      default: // a pong has done its work; kinds of later versions are skipped
+      case FRAME_KIND.PONG:
+        this.pongs += 1;
+        break;
+      default: // kinds of later versions are skipped
     }
   }
 

@@ -215,7 +215,8 @@ export class Peer implements LinkOwner {
     const waiting = batch.length;
     if (waiting === 0) return;
     this.count(-waiting);
-    const link = this.inUse[trafficClass].choose(this.linkFor(trafficClass, nowMs), nowMs);
+    const best = this.linkFor(trafficClass, nowMs);
+    const link = this.inUse[trafficClass].choose(best, nowMs);
     const { counters } = this.host;
     if (link === undefined) {
       batch.clear();
@@ -228,6 +229,7 @@ export class Peer implements LinkOwner {
       counters.bytesSent += frame.length;
       link.out.push(frame);
     }
+    this.inUse[trafficClass].sent(best);
   }
 
   private linkFor(trafficClass: LinkClass, nowMs: number): PeerLink | undefined {

@@ -136,31 +136,60 @@ describe('a queue of frames', () => {
 });
 
 describe('the link that messages take', () => {
-  const link = () => ({ isUsable: true }) as { isUsable: boolean } & PeerLink;
+  function link() {
+    let pings = 0;
+    const made = {
+      isUsable: true,
+      pongs: 0,
+      ping: () => {
+        pings += 1;
+        return pings;
+      },
+    };
+    return made as typeof made & PeerLink;
+  }
 
-  it('changes only in a gap between messages', () => {
+  /** Sends one message. */
+  function say(inUse: LinkInUse, best: PeerLink, nowMs: number): PeerLink | undefined {
+    const chosen = inUse.choose(best, nowMs);
+    inUse.sent(best);
+    return chosen;
+  }
+
+  it('changes when all that it carried has arrived', () => {
     const [first, better] = [link(), link()];
     const inUse = new LinkInUse();
-    expect(inUse.choose(first, 1_000)).to.equal(first);
-    for (let nowMs = 1_005; nowMs < 1_100; nowMs += 5) expect(inUse.choose(better, nowMs)).to.equal(first);
-    expect(inUse.choose(better, 1_150)).to.equal(better);
-    expect(inUse.choose(first, 1_151)).to.equal(better);
+    expect(say(inUse, first, 1_000)).to.equal(first);
+    expect(say(inUse, better, 1_001)).to.equal(first);
+    first.pongs = 1;
+    expect(say(inUse, better, 1_002)).to.equal(better);
+    expect(say(inUse, first, 1_003)).to.equal(better);
+  });
+
+  it('stays while a message may be under way', () => {
+    const [first, better] = [link(), link()];
+    const inUse = new LinkInUse();
+    say(inUse, first, 0);
+    for (let nowMs = 1; nowMs < 900; nowMs += 1) {
+      expect(say(inUse, better, nowMs)).to.equal(first);
+      first.pongs = nowMs - 1; // always one behind
+    }
   });
 
   it('changes at once when it has ended', () => {
     const [first, better] = [link(), link()];
     const inUse = new LinkInUse();
-    inUse.choose(first, 1_000);
+    say(inUse, first, 1_000);
     Object.assign(first, { isUsable: false });
-    expect(inUse.choose(better, 1_001)).to.equal(better);
+    expect(say(inUse, better, 1_001)).to.equal(better);
   });
 
   it('changes after a while when messages never pause', () => {
     const [first, better] = [link(), link()];
     const inUse = new LinkInUse();
-    inUse.choose(first, 0);
+    say(inUse, first, 0);
     let nowMs = 0;
-    while (inUse.choose(better, nowMs) === first) nowMs += 5;
+    while (say(inUse, better, nowMs) === first) nowMs += 5;
     expect(nowMs).to.be.within(900, 1_100);
   });
 });
