@@ -32,12 +32,14 @@ export class SimChecks {
   private readonly hashes = new Map<number, string>();
   private readonly votes = new Map<string, MemberId>();
   private readonly votedIn = new Map<MemberId, number>();
+  private readonly terms = new Map<MemberId, number>();
   /** Up to where a member has said that it holds the log, unless a leader replaced it since. */
   private readonly promised = new Map<MemberId, number>();
 
   /** After a step: what the member is now, and what it wants done. */
   look(watched: Watched, effects: Effects): void {
     const node = inside(watched.core);
+    this.terms.set(node.id, node.term);
     this.checkElection(watched, node);
     const { entries = [] } = effects.persist ?? {};
     for (const entry of entries) this.checkMatching(node, entry);
@@ -50,7 +52,8 @@ export class SimChecks {
   sent(from: MemberId, message: MessageAfterPersist): void {
     if (message.type === 'voteRequest') this.vote(from, message.term, from);
     if (message.type === 'voteReply' && message.isGranted) this.vote(from, message.term, message.to);
-    if (message.type === 'appendAccept') {
+    // One that waited for the disk may leave after a newer leader has replaced what it speaks of.
+    if (message.type === 'appendAccept' && message.term === this.terms.get(from)) {
       this.promised.set(from, Math.max(this.promisedBy(from), message.match));
     }
   }

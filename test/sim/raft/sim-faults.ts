@@ -37,6 +37,7 @@ export class SimFaults {
   heal(): void {
     const { network, members } = this.world;
     network.isCalm = true;
+    this.world.events.stir();
     network.cuts.clear();
     for (const member of members.values()) {
       const { disk } = member.storage;
@@ -125,6 +126,7 @@ export class SimFaults {
       disk.capacityBytes = disk.usedBytes + this.random.int(2_000);
     }
     this.world.after(50 + this.random.float() * 1_000, () => {
+      this.world.events.stir();
       disk.isStalled = false;
       disk.isFailing = false;
       storage.slowness = 1;

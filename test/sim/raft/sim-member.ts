@@ -1,15 +1,15 @@
 import { FlotillaError, type Prng } from '../../../src/base/index.js';
-import type { LogIndex, MemberId, SnapshotMeta } from '../../../src/ports/index.js';
+import type { MemberId } from '../../../src/ports/index.js';
 import {
   type AfterPersist,
   type Effects,
-  logIndex,
   RaftCore,
   type RaftMessage,
   type Restored,
   restored,
 } from '../../../src/raft/index.js';
 import { SAFETY_RULES } from '../../../src/raft/rules.js';
+import { type Applied, SimApplier } from './sim-applier.js';
 import { SafetyViolation, type Watched } from './sim-checks.js';
 import type { SimHost } from './sim-host.js';
 import { SimKv } from './sim-kv.js';
@@ -36,13 +36,11 @@ export class SimMember {
   private readonly clockRate: number;
   private readonly clockOffsetMs: number;
   private service!: SimService;
+  private applier!: SimApplier;
   private watched!: Watched;
   private waiting: AfterPersist[] = [];
   private durable = 0;
   private wakeAtMs = Number.POSITIVE_INFINITY;
-  private applying: Effects['apply'][] = [];
-  private isRestoring = false;
-  private isSaving = false;
   private isReady = false;
   private receiving: { readonly untilMs: number } | undefined;
 
@@ -86,10 +84,7 @@ export class SimMember {
     this.process.end();
     this.isReady = false;
     this.receiving = undefined;
-    this.isRestoring = false;
-    this.isSaving = false;
     this.waiting = [];
-    this.applying = [];
     this.durable = 0;
     this.wakeAtMs = Number.POSITIVE_INFINITY;
   }
@@ -115,7 +110,7 @@ export class SimMember {
   }
 
   snapshot(keep: number): void {
-    if (this.isReady && !this.isSaving && !this.isRestoring) this.host.events.track(this.save(keep, this.process.life));
+    if (this.isReady) this.applier.snapshot(keep);
   }
 
   /** Says who may send a snapshot now: one at a time, for at most so long. */
@@ -130,6 +125,10 @@ export class SimMember {
     return this.receiving === ticket;
   }
 
+  endReceiving(ticket: object): void {
+    if (this.receiving === ticket) this.receiving = undefined;
+  }
+
   /** Drains and carries out; call after every input. */
   pump(): void {
     const { core, host } = this;
@@ -141,8 +140,7 @@ export class SimMember {
       else host.send(this.id, message);
     }
     this.persist(effects);
-    if (effects.apply.snapshot !== undefined || effects.apply.entries.length > 0) this.applying.push(effects.apply);
-    this.applyNext();
+    this.applier.add(effects.apply);
     for (const read of effects.readStates) this.service.readState(read);
     for (const event of effects.events) host.heard(this.id, event);
     this.arm();
@@ -174,8 +172,15 @@ export class SimMember {
     checks.restarted(this.id, hardState, this.core.status().lastIndex);
     this.watched = { id: this.id, core: this.core, commit: 0, ledTerm: 0 };
     this.service = new SimService(this, this.core, this.host);
+    this.applier = new SimApplier(this.life(this.core, kv), this.host);
     this.isReady = true;
     this.pump();
+  }
+
+  private life(core: RaftCore, kv: SimKv): Applied {
+    const { life } = this.process;
+    const { id, storage } = this;
+    return { id, core, kv, storage, isAlive: () => this.process.life === life, pump: () => this.pump() };
   }
 
   private notStarted(error: unknown): void {
@@ -196,6 +201,7 @@ export class SimMember {
       const { sequence } = persist;
       const { life } = this.process;
       const isEarly = this.host.faults.acknowledgesEarly === true;
+      this.host.events.stir();
       this.storage.log.write(persist, (error) => {
         if (life !== this.process.life) return;
         if (error !== undefined) this.fail();
@@ -229,63 +235,6 @@ export class SimMember {
     }
   }
 
-  private applyNext(): void {
-    while (!this.isRestoring) {
-      const next = this.applying.shift();
-      if (next === undefined) return;
-      if (next.snapshot === undefined) this.applyEntries(next);
-      else this.host.events.track(this.restore(next, next.snapshot, this.process.life));
-    }
-  }
-
-  private applyEntries({ entries }: Effects['apply']): void {
-    for (const entry of entries) {
-      this.kv.apply(entry);
-      this.host.checks.applied(this.id, entry);
-      if (entry.index % HASH_EVERY === 0) this.host.checks.state(this.id, entry.index, this.kv.machine.stateHash());
-    }
-    const last = entries.at(-1);
-    if (last !== undefined) this.core?.applied(last.index);
-  }
-
-  private async restore(apply: Effects['apply'], meta: SnapshotMeta, life: number): Promise<void> {
-    this.isRestoring = true;
-    await this.kv.machine.restore(this.storage.snapshots.read(meta));
-    if (life !== this.process.life) return;
-    this.isRestoring = false;
-    this.kv.restored(meta.index);
-    this.host.checks.state(this.id, meta.index, this.kv.machine.stateHash());
-    this.storage.noteSnapshot(meta.index);
-    this.core?.applied(meta.index);
-    this.applyEntries(apply);
-    this.applyNext();
-    this.pump();
-  }
-
-  /** Saves the state as it is and lets go of the log that the older snapshot does not need. */
-  private async save(keep: number, life: number): Promise<void> {
-    const { core, kv, storage } = this;
-    const meta = core?.snapshotMeta(logIndex(kv.index));
-    if (core === undefined || meta === undefined || meta.index <= storage.newestSnapshot) return;
-    this.isSaving = true;
-    this.host.checks.state(this.id, meta.index, kv.machine.stateHash());
-    const saved = await storage.snapshots.save(meta, kv.machine.snapshot()).catch(onlyOfDisk);
-    if (life !== this.process.life) return;
-    this.isSaving = false;
-    if (saved === undefined) return;
-    this.host.counts.snapshotsSaved += 1;
-    core.snapshotSaved(meta);
-    const older = storage.noteSnapshot(meta.index);
-    await storage.snapshots.prune(logIndex(older)).catch(onlyOfDisk);
-    if (life !== this.process.life) return;
-    await this.compact(core, logIndex(Math.max(0, older - keep)));
-  }
-
-  private async compact(core: RaftCore, to: LogIndex): Promise<void> {
-    if (to > 0) this.host.counts.compactions += 1;
-    await this.storage.log.compact(core.compact(to)).catch(onlyOfDisk);
-  }
-
   /** Wakes up when the core has something to do. */
   private arm(): void {
     if (this.core === undefined) return;
@@ -303,13 +252,3 @@ export class SimMember {
     );
   }
 }
-
-/** What the disk refuses is no snapshot; anything else is a mistake. */
-function onlyOfDisk(error: unknown): undefined {
-  const isOfDisk = error instanceof FlotillaError && /^DISK_/.test(error.code);
-  const isEio = error instanceof Error && /^(EIO|ENOSPC)/.test(error.message);
-  if (!isOfDisk && !isEio) throw error;
-}
-
-/** Hashing the whole state costs: every so many entries, and with every snapshot. */
-const HASH_EVERY = 64;

@@ -53,7 +53,9 @@ async function deliver({ source, target, message, path, network }: Transfer): Pr
   const received = receive(source, target, stored, { path: { isOpen }, network }).catch(isOfDisk);
   // A side that ended says nothing.
   const isReceived = await Promise.race([received, network.wait(RECEIVE_MS).then(() => false)]);
-  if (!isReceived || !isOpen()) return false;
+  const isDone = isReceived && isOpen();
+  target.endReceiving(ticket);
+  if (!isDone) return false;
   network.enter(target, () => target.receive(source.id, { ...message, meta: stored.meta }));
   return true;
 }
