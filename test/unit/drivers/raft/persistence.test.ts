@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { RaftGroupOptionsInput } from '../../../../src/drivers/raft/index.js';
 import { systemCrc32 } from '../../../../src/io/disk/index.js';
-import { KvMachine } from '../../../../src/kv/index.js';
+import { encodeRequest, KvMachine } from '../../../../src/kv/index.js';
 import { DiskStores } from '../../../support/disk-stores.js';
 import { bytes, endOf, GroupCluster, type GroupNode, reasonOf } from '../../../support/group-cluster.js';
 import type { ListMachine } from '../../../support/list-machine.js';
@@ -155,7 +155,7 @@ describe('drivers/raft: persistence', () => {
     });
     for (let round = 0; round < 6; round += 1) {
       const leader = await cluster.leader();
-      for (let at = 0; at < 10; at += 1) await cluster.run(leader.group.propose(bytes(`no command ${round} ${at}`)));
+      for (let at = 0; at < 10; at += 1) await cluster.run(leader.group.propose(putOf(`k${at}`, `${round}`)));
       const victim = cluster.nodes[round % 3];
       if (victim === undefined) throw new Error('expected three members');
       stores.diskOf(victim.node).crash();
@@ -166,6 +166,7 @@ describe('drivers/raft: persistence', () => {
     await cluster.run(Promise.all(cluster.nodes.map(({ group }) => group.readBarrier('linearizable'))));
     const hashes = new Set(cluster.nodes.map(({ machine }) => machine.stateHash()));
     expect(hashes.size).to.equal(1);
+    expect(cluster.nodes.map(({ machine }) => machine.revision)).to.deep.equal([60, 60, 60]);
   });
 });
 
@@ -175,4 +176,9 @@ async function onDisks(
   const stores = new DiskStores();
   const cluster = await GroupCluster.start({ stores: stores.stores, options });
   return { cluster, stores, leader: await cluster.leader() };
+}
+
+function putOf(key: string, value: string): Uint8Array {
+  const command = { type: 'put', key, value: bytes(value), lease: 0, returnPrevious: false } as const;
+  return encodeRequest({ command, origin: 'user', session: undefined });
 }
