@@ -106,12 +106,16 @@ export function raftGroupOptions(given: RaftGroupOptionsInput = {}): RaftGroupOp
     read: { ...defaults.read, ...given.read },
     snapshot: { ...defaults.snapshot, ...given.snapshot },
   };
-  checkPositive('raftGroup', options, ['commandBytesMax', 'queueBytesMax', 'readsMax', 'applySliceMs']);
-  checkPositive('raftGroup', options, ['proposeTimeoutMs', 'readTimeoutMs']);
-  checkPositive('raftGroup.batch', options.batch, ['commandsMax', 'bytesMax']);
-  checkPositive('raftGroup.read', options.read, ['sizeThreshold']);
-  checkPositive('raftGroup.snapshot', options.snapshot, ['logBytes', 'logEntries']);
-  if (options.flush.type === 'batch') checkPositive('raftGroup.flush', options.flush, ['threshold', 'intervalMs']);
+  const { batch, read, snapshot, flush } = options;
+  check('raftGroup', options, ['commandBytesMax', 'queueBytesMax', 'readsMax', 'applySliceMs'], POSITIVE);
+  check('raftGroup', options, ['proposeTimeoutMs', 'readTimeoutMs'], POSITIVE);
+  check('raftGroup.batch', batch, ['commandsMax', 'bytesMax'], POSITIVE);
+  check('raftGroup.batch', batch, ['timeThresholdMs'], NOT_NEGATIVE);
+  check('raftGroup.read', read, ['sizeThreshold'], POSITIVE);
+  check('raftGroup.read', read, ['timeThresholdMs'], NOT_NEGATIVE);
+  check('raftGroup.snapshot', snapshot, ['logBytes', 'logEntries'], POSITIVE);
+  check('raftGroup.snapshot', snapshot, ['keepEntries', 'keepBytes'], NOT_NEGATIVE);
+  if (flush.type === 'batch') check('raftGroup.flush', flush, ['threshold', 'intervalMs'], POSITIVE);
   return options;
 }
 
@@ -124,10 +128,23 @@ export type RaftGroupOptionsInput = {
   readonly snapshot?: Partial<SnapshotOptions>;
 };
 
-function checkPositive<T extends object>(where: string, options: T, keys: readonly (keyof T & string)[]): void {
+interface Allowed {
+  readonly text: string;
+  allows(value: number): boolean;
+}
+
+const POSITIVE: Allowed = { text: 'a number above 0', allows: (value) => value > 0 };
+const NOT_NEGATIVE: Allowed = { text: 'a number of at least 0', allows: (value) => value >= 0 };
+
+function check<T extends object>(
+  where: string,
+  options: T,
+  keys: readonly (keyof T & string)[],
+  allowed: Allowed,
+): void {
   for (const key of keys) {
     const value: unknown = options[key];
-    if (typeof value === 'number' && value > 0) continue;
-    throw new FlotillaError('OPTION_INVALID', `${where}.${key} is ${value}; it must be a number above 0`);
+    if (typeof value === 'number' && allowed.allows(value)) continue;
+    throw new FlotillaError('OPTION_INVALID', `${where}.${key} is ${value}; it must be ${allowed.text}`);
   }
 }
