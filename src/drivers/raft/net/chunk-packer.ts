@@ -67,5 +67,5 @@ export async function unpackChunk(zip: ChunkDeflate, chunk: TransferChunk): Prom
 }
 
 const FAST = { level: zlib.constants.Z_BEST_SPEED };
-const WORTHWHILE = 0.9;
+const WORTHWHILE = 0.8;
 const SKIPPED_CHUNKS = 15;

@@ -10,7 +10,7 @@ export interface SnapshotTransferOptions {
   /** Plain bytes of one chunk. Default 256 KiB. Larger: less work per byte, more to repeat after a broken connection. */
   readonly chunkBytes: number;
   /**
-   * Chunks of at least this many bytes are compressed, where that makes them smaller by a tenth. Default 1,024;
+   * Chunks of at least this many bytes are compressed, where that makes them smaller by a fifth. Default 1,024;
    * `Infinity` turns compression off: right where the network is faster than the processor (above some 100 MB/s).
    */
   readonly compressAboveBytes: number;
