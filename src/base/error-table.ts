@@ -231,6 +231,14 @@ export const SETUP_REASONS = {
     'the director is not a member of the cluster it wants to join',
     'run `flotilla member add ID` first',
   ),
+  JOIN_FAILED: setup(
+    'no member of the cluster answered at any of the addresses to join by',
+    'check that one of them runs, that UDP gets through, and that certificates and cluster are the same',
+  ),
+  EVENTS_MISSED: setup(
+    'a reader of membership events was too slow, and some are lost to it',
+    'read the members anew and start another iteration; do less between two events',
+  ),
   BACKUP_CORRUPT: setup('a backup file is damaged, cut or of an unknown version', 'use another backup'),
   INTERNAL_LIMIT: setup('two limits contradict each other', 'report it: this is a bug'),
 } as const satisfies Record<string, ReasonRow>;

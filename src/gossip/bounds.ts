@@ -10,6 +10,8 @@ export const GOSSIP_BOUNDS = {
   hostBytesMax: 255,
   /** Messages in one datagram. */
   datagramMessagesMax: 1_024,
+  /** Entries of one push-pull message, about: half of the default `rpc.messageBytesMax`. What is left out comes with the next. */
+  syncBytesMax: 2 * 1_024 * 1_024,
   /** Members one node keeps; further ones are refused and counted. */
   membersMax: 65_536,
   /** Indirect probes one node runs for others at the same time. */

@@ -11,6 +11,7 @@
  */
 import { FlotillaError, type NodeId, type SocketAddress } from '../base/index.js';
 import { GOSSIP_BOUNDS } from './bounds.js';
+import { aliveSize } from './codec/datagram-codec.js';
 import { tagsSize } from './codec/fields.js';
 import type { Fallback, GossipEffects, Member } from './effects.js';
 import { GossipContext } from './gossip-context.js';
@@ -70,6 +71,11 @@ export class GossipCore {
     this.prober = new Prober(this.context, this.membership);
     this.relays = new Relays(this.context);
     this.rounds = new Rounds(this.context, this.membership);
+  }
+
+  /** What this node says of itself. */
+  get self(): Alive {
+    return this.context.self;
   }
 
   /** Members that are alive or suspect, this node included. */
@@ -236,7 +242,7 @@ export class GossipCore {
     this.enter(nowMs);
     const { table, selfId } = this.context;
     this.membership.receive(request.self);
-    const buckets = table.differingBuckets(request.digest);
+    const buckets = table.bucketsWithin(table.differingBuckets(request.digest), GOSSIP_BOUNDS.syncBytesMax, aliveSize);
     return { sender: selfId, buckets, entries: table.entriesIn(buckets) };
   }
 
@@ -245,7 +251,9 @@ export class GossipCore {
     this.enter(nowMs);
     for (const entry of reply.entries) this.membership.merge(entry, reply.sender);
     if (reply.buckets.length === 0) return undefined;
-    return { sender: this.context.selfId, entries: this.context.table.entriesIn(reply.buckets) };
+    const { table, selfId } = this.context;
+    const buckets = table.bucketsWithin(reply.buckets, GOSSIP_BOUNDS.syncBytesMax, aliveSize);
+    return { sender: selfId, entries: table.entriesIn(buckets) };
   }
 
   /** Merges what `finishSync` returned on the other node. */

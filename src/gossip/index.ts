@@ -48,6 +48,7 @@ export { GOSSIP_PROFILES, type GossipOptions, type GossipProfile, gossipOptions 
 export type { PartitionPolicy, PartitionReport } from './partition-detector.js';
 export { healthScoreOf, phiOf } from './phi-accrual.js';
 export { pushPullScale } from './rounds.js';
+export { CLUSTER_TAG_BYTES, clusterTag } from './sealing/cluster-tag.js';
 export {
   DatagramSealer,
   type DatagramSealerOptions,

@@ -123,6 +123,22 @@ export class MemberTable {
     return differing;
   }
 
+  /** As many of these buckets as hold entries of `bytesMax` at most; the first one in any case. O(N). */
+  bucketsWithin(buckets: readonly number[], bytesMax: number, sizeOf: (fact: Alive) => number): readonly number[] {
+    if (this.size * ENTRY_BYTES_MAX <= bytesMax) return buckets;
+    const sizes = new Float64Array(DIGEST_BUCKETS);
+    this.each((slot, fact) => {
+      const bucket = this.ids.hashOf(slot) % DIGEST_BUCKETS;
+      sizes[bucket] = (sizes[bucket] ?? 0) + sizeOf(fact);
+    });
+    let sizeBytes = 0;
+    const end = buckets.findIndex((bucket, i) => {
+      sizeBytes += sizes[bucket] ?? 0;
+      return i > 0 && sizeBytes > bytesMax;
+    });
+    return end < 0 ? buckets : buckets.slice(0, end);
+  }
+
   /** The members in some buckets. O(N). */
   entriesIn(buckets: readonly number[]): StateEntry[] {
     const entries: StateEntry[] = [];
@@ -160,6 +176,9 @@ export class MemberTable {
     this.states = grown;
   }
 }
+
+/** Longest entry of a push-pull: id, address and tags at their bounds. */
+const ENTRY_BYTES_MAX = 900;
 
 const STATE_NAMES: readonly (MemberState | undefined)[] = [undefined, 'alive', 'suspect', 'dead', 'left'];
 

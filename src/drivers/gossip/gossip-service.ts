@@ -1,0 +1,20 @@
+import { defineService, type MethodRef, methodName, unary } from '../../rpc/index.js';
+
+/**
+ * What members say to each other over control lanes; internal, refused to clients. All messages are bytes that begin
+ * with the cluster's tag (`clusterTag`). None is idempotent in the sense of 0-RTT: a replay must change nothing.
+ */
+export const GossipService = defineService('flotilla.gossip', {
+  /** First half of a push-pull: `encodeSyncRequest` to `encodeSyncReply`. */
+  exchange: unary<Uint8Array, Uint8Array>(),
+  /** Second half: `encodeSyncPush`; answered by nothing. */
+  push: unary<Uint8Array, Uint8Array>(),
+  /** A probe that datagrams did not settle: `encodeDatagram` both ways. */
+  probe: unary<Uint8Array, Uint8Array>(),
+});
+
+type MethodOfGossip = keyof typeof GossipService.methods;
+
+export function gossipMethod(name: MethodOfGossip): MethodRef {
+  return { name: methodName(GossipService.name, name), definition: GossipService.methods[name] };
+}

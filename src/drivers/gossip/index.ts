@@ -1,0 +1,10 @@
+export type {
+  ClusterMember,
+  ClusterMemberEvent,
+  MembershipEvent,
+  MembershipEventType,
+} from './cluster-member.js';
+export type { GossipLane, OpenGossipLane } from './gossip-lanes.js';
+export { GossipNode } from './gossip-node.js';
+export type { EventOptions, GossipNodeOptions, JoinOptions } from './gossip-node-options.js';
+export { GossipService } from './gossip-service.js';
