@@ -4,6 +4,7 @@ import {
   closeSockets,
   implementNodeService,
   type Metadata,
+  pause,
   RegistryService,
 } from '../client/index.js';
 import { MetadataService } from '../drivers/metadata/index.js';
@@ -213,10 +214,21 @@ export class DirectorNode implements AsyncDisposable {
     void this.close().finally(() => this.fail(error));
   }
 
+  /** A disk that hangs must not keep the process: what it has not acknowledged is acknowledged to nobody. */
+  private async closeCluster(): Promise<void> {
+    if (this.cluster === undefined) return;
+    const { clock, logger } = this.deps.runtime;
+    const waited = new AbortController();
+    const late = pause(clock, CLOSE_TIMEOUT_MS, waited.signal).then(() => 'late' as const);
+    const outcome = await Promise.race([this.cluster.close().then(() => 'closed' as const), late]);
+    waited.abort();
+    if (outcome === 'late') logger.error({ waitedMs: CLOSE_TIMEOUT_MS }, 'the disk does not answer: closed without it');
+  }
+
   private async shutDown(): Promise<void> {
     this.ending.abort();
     this.server.close();
-    await this.cluster?.close();
+    await this.closeCluster();
     await closeSockets(this.deps.runtime, 'the director is shutting down');
     await this.deps.storage.close();
   }
@@ -226,5 +238,7 @@ export class DirectorNode implements AsyncDisposable {
 const LINGER_MS = 100;
 /** Workers that lost a director look for it at longer and longer intervals, up to about this. */
 const RETURN_MS = 8_000;
+/** More than finishing what is under way takes, on a disk that works. */
+const CLOSE_TIMEOUT_MS = 15_000;
 /** Election timeouts that a director which starts waits for a leader. */
 const SETTLE_ELECTIONS = 20;
