@@ -102,6 +102,22 @@ onBothTransports('links between directors', (current) => {
     expect(await world.run(b.server.drain({ timeoutMs: 5_000 }))).to.equal(true);
   });
 
+  it('do not hold up a server that drains, and carry on until it is done', async () => {
+    const world = current();
+    for (const [self, other] of [
+      ['d1', 'd2'],
+      ['d4', 'd3'],
+    ] as const) {
+      const [a, b] = [await world.director(self), await world.director(other)];
+      await beatUntilHeard(world, a, b, 1);
+      await beatUntilHeard(world, b, a, 1);
+      a.network.startDraining();
+      expect(await world.run(a.server.drain({ timeoutMs: 10_000 }))).to.equal(true);
+      await beatUntilHeard(world, a, b, 1_000);
+      await beatUntilHeard(world, b, a, 1_000);
+    }
+  });
+
   it('are made by nothing but a call of connect', async () => {
     const world = current();
     const [a, b] = [await world.director('d1'), await world.director('d2')];

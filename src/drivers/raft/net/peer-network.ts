@@ -61,6 +61,7 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
   readonly counters: PeerNetworkCounters = newPeerNetworkCounters();
   waitingBytes = 0;
   isClosed = false;
+  private isDraining = false;
   private readonly parts: PeerNetworkParts;
   private readonly peers = new Map<NodeId, Peer>();
   private readonly groups = new Map<GroupId, GroupInbox>();
@@ -186,6 +187,15 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
     });
   }
 
+  /**
+   * Before the server is drained: ends the links that others have dialed, which are calls in progress to it. Groups go
+   * on over those that are dialed here.
+   */
+  startDraining(): void {
+    this.isDraining = true;
+    for (const peer of this.peers.values()) peer.stopAccepting();
+  }
+
   /** Ends all links and channels; peers that know this director see it leave at once. Idempotent. */
   async close(): Promise<void> {
     this.isClosed = true;
@@ -291,7 +301,7 @@ export class PeerNetwork implements RaftNetwork, PeerHost, AsyncDisposable {
 
   private accept(frames: AsyncIterable<unknown>, context: CallContext): AsyncIterable<Uint8Array> {
     const from = callingDirector(context);
-    if (this.isClosed) throw RpcError.of('CLOSED', `${this.node} is closing`);
+    if (this.isClosed || this.isDraining) throw RpcError.of('DRAINING', `${this.node} is draining`);
     if (from === this.node) throw RpcError.of('FORBIDDEN', `${from} called itself`);
     return this.peer(from).accept(frames);
   }

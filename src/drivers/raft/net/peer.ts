@@ -133,6 +133,13 @@ export class Peer implements LinkOwner {
     return this.channel.rpc;
   }
 
+  /** From now on its links are those that were dialed here: the server is about to end. */
+  stopAccepting(): void {
+    const accepted = [...this.links].filter((link) => !link.isDialed);
+    for (const link of accepted) link.break(RpcError.of('DRAINING', `${this.host.node} is draining`));
+    if (accepted.length > 0) this.connect();
+  }
+
   /** Gives all links and the channel up. */
   break(error: RpcError): void {
     for (const link of [...this.links]) link.break(error);
