@@ -29,6 +29,8 @@ export interface DirectorDependencies
   readonly peers: ReadonlyMap<NodeId, SocketAddress> | undefined;
   /** Directors of the cluster that this one was added to. */
   readonly join: readonly SocketAddress[];
+  /** Ids of the clients that may administer the cluster; `undefined` for all. */
+  readonly operators: readonly string[] | undefined;
   /** Services of the user's own. */
   readonly services: readonly Implementation[];
   readonly interceptors: readonly ServerInterceptor[];
@@ -81,6 +83,7 @@ export class DirectorNode implements AsyncDisposable {
         lateImplementation(RaftService, () => this.raftService),
         implementCluster(this.status_),
         implementDirector({
+          operators: deps.operators,
           introduction: () => this.entry?.introduction(),
           cluster: () => (this.implementations === undefined ? undefined : this.cluster),
           logger,
@@ -152,6 +155,7 @@ export class DirectorNode implements AsyncDisposable {
     const { clock } = this.deps.runtime;
     const endMs = clock.nowMs() + options.timeoutMs;
     await this.cluster?.handOver(options.timeoutMs);
+    this.cluster?.network.startDraining();
     this.ending.abort();
     const idle = await this.server.drain({ timeoutMs: Math.max(0, endMs - clock.nowMs()) });
     if (idle) await this.server.linger(LINGER_MS, endMs);
