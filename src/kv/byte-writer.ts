@@ -59,7 +59,8 @@ export class ByteWriter {
 
   /** A copy of what was written, after which the writer is empty. */
   take(): Buffer {
-    const taken = Buffer.from(this.bytes.subarray(0, this.end));
+    const taken = Buffer.allocUnsafe(this.end);
+    this.bytes.copy(taken, 0, 0, this.end);
     this.end = 0;
     return taken;
   }

@@ -1,10 +1,21 @@
 import { assert } from '../base/index.js';
 import type { KeyVersion } from './key-version.js';
 
+/** What one revision changed: in key order; alone when it is one, as most are, to spare the array. */
+export type Changes = KeyVersion | readonly KeyVersion[];
+
+export function changesOf(changes: Changes): readonly KeyVersion[] {
+  return isOne(changes) ? [changes] : changes;
+}
+
+function isOne(changes: Changes): changes is KeyVersion {
+  return 'modRevision' in changes;
+}
+
 /** What each revision changed, without a gap from the first to the last: a queue that is read by number. */
 export class ChangeLog {
   private firstRevision = 0;
-  private items: (readonly KeyVersion[])[] = [];
+  private items: Changes[] = [];
   /** Where `firstRevision` stands: forgotten ones before it are cut off together. */
   private start = 0;
 
@@ -13,11 +24,11 @@ export class ChangeLog {
     return this.start === this.items.length ? undefined : this.firstRevision;
   }
 
-  at(revision: number): readonly KeyVersion[] | undefined {
+  at(revision: number): Changes | undefined {
     return revision < this.firstRevision ? undefined : this.items[this.start + revision - this.firstRevision];
   }
 
-  push(revision: number, changes: readonly KeyVersion[]): void {
+  push(revision: number, changes: Changes): void {
     if (this.start === this.items.length) this.firstRevision = revision;
     assert(revision === this.firstRevision + this.items.length - this.start, 'revisions without a gap');
     this.items.push(changes);
@@ -34,6 +45,6 @@ export class ChangeLog {
   }
 }
 
-const NOTHING: readonly KeyVersion[] = [];
+const NOTHING: Changes = [];
 /** A short log need not be cut. */
 const CUT_AT = 1_024;

@@ -18,6 +18,10 @@ export function execute(state: KvState, { command, origin }: KvRequest): KvAnswe
   const isUser = origin === 'user';
   switch (command.type) {
     case 'put':
+      // What nearly all commands are: without a list of one.
+      if (command.lease !== 0) checkLease(state, command.lease, 1, isUser);
+      state.checkRoom(Buffer.byteLength(command.key) + command.value.length);
+      return runPut(state, command);
     case 'delete':
     case 'range':
       checkOps(state, [command], isUser);

@@ -17,8 +17,8 @@ export class KvState {
   }
 
   put(key: string, value: Uint8Array, lease: number): void {
-    this.leases.detach(this.store.get(key)?.lease ?? 0, key);
-    this.store.put(key, value, lease);
+    const before = this.store.put(key, value, lease);
+    if (before !== undefined) this.leases.detach(before.lease, key);
     this.leases.attach(lease, key);
   }
 

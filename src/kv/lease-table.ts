@@ -96,7 +96,7 @@ export class LeaseTable {
   }
 
   detach(id: number, key: string): void {
-    this.attached.get(id)?.delete(key);
+    if (id !== 0) this.attached.get(id)?.delete(key);
   }
 
   keyCount(id: number): number {

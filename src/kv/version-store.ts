@@ -1,5 +1,5 @@
 import { assert, LIMITS } from '../base/index.js';
-import { ChangeLog } from './change-log.js';
+import { ChangeLog, type Changes, changesOf } from './change-log.js';
 import type { RangeOp } from './command.js';
 import { KeyHistory } from './key-history.js';
 import { isSingleKey, type KeyRange } from './key-range.js';
@@ -41,16 +41,19 @@ export class VersionStore {
   private readonly byKey = new Map<string, KeyHistory>();
   /** Raised by `copy`: histories of earlier ones are shared with copies. */
   private epoch = 0;
-  private uncommitted: KeyVersion[] = [];
+  /** Of the revision that has begun: the first change, and all of them when there are more. */
+  private firstChange: KeyVersion | undefined;
+  private allChanges: KeyVersion[] | undefined;
 
   /** What a key is now. */
   get(key: string): KeyValue | undefined {
     return this.byKey.get(key)?.live;
   }
 
-  /** A value is copied: it may be part of a larger buffer. */
-  put(key: string, value: Uint8Array, lease: number): void {
-    const history = this.own(key);
+  /** A value is copied: it may be part of a larger buffer. Returns what the key was before. */
+  put(name: string, value: Uint8Array, lease: number): KeyValue | undefined {
+    const history = this.own(name);
+    const { key } = history;
     const before = history.live;
     const modRevision = this.revision + 1;
     const createRevision = before?.createRevision ?? modRevision;
@@ -62,6 +65,7 @@ export class VersionStore {
     }
     this.liveBytes += value.length - (before?.value.length ?? 0);
     this.record(history, put);
+    return before;
   }
 
   /** False when the key does not exist. */
@@ -76,12 +80,13 @@ export class VersionStore {
     return true;
   }
 
-  /** Ends the revision, if there is a change; returns its changes in key order. */
-  commit(): readonly KeyVersion[] {
-    if (this.uncommitted.length === 0) return NOTHING;
-    const changed = this.uncommitted;
-    if (changed.length > 1) changed.sort(byKey);
-    this.uncommitted = [];
+  /** Ends the revision, if there is a change; returns its changes. */
+  commit(): Changes {
+    const { firstChange } = this;
+    if (firstChange === undefined) return NOTHING;
+    const changed = this.allChanges?.sort(byKey) ?? firstChange;
+    this.firstChange = undefined;
+    this.allChanges = undefined;
     this.revision += 1;
     this.changes.push(this.revision, changed);
     return changed;
@@ -172,7 +177,7 @@ export class VersionStore {
         this.forgottenRevision = this.compactRevision;
         return;
       }
-      const changes = this.changes.at(oldest) ?? NOTHING;
+      const changes = changesOf(this.changes.at(oldest) ?? NOTHING);
       for (const change of changes) this.forgetBefore(change);
       this.changes.shift();
       this.forgottenRevision = oldest;
@@ -182,7 +187,7 @@ export class VersionStore {
 
   /** A frozen copy, for {@link versions} and the numbers only: what a snapshot is written from. */
   copy(): VersionStore {
-    assert(this.uncommitted.length === 0, 'a copy between two revisions');
+    assert(this.firstChange === undefined, 'a copy between two revisions');
     const copy = new VersionStore();
     copy.revision = this.revision;
     copy.compactRevision = this.compactRevision;
@@ -207,7 +212,9 @@ export class VersionStore {
 
   private record(history: KeyHistory, version: KeyVersion): void {
     history.push(version);
-    this.uncommitted.push(version);
+    if (this.firstChange === undefined) this.firstChange = version;
+    else if (this.allChanges === undefined) this.allChanges = [this.firstChange, version];
+    else this.allChanges.push(version);
     this.bytes += history.keyBytes + (version.value?.length ?? 0);
   }
 

@@ -1,3 +1,4 @@
+import { type Changes, changesOf } from './change-log.js';
 import { contains, isSingleKey, type KeyRange } from './key-range.js';
 import { isLive, type KeyValue, type KeyVersion } from './key-version.js';
 import { sizeOf, type VersionStore } from './version-store.js';
@@ -67,8 +68,9 @@ export class KvWatch {
     let looked = 0;
     for (;;) {
       const revision = this.next;
-      const changes = store.changes.at(revision);
-      if (changes === undefined) break;
+      const found = store.changes.at(revision);
+      if (found === undefined) break;
+      const changes = changesOf(found);
       for (const change of changes) {
         if (!contains(this.range, change.key)) continue;
         const event = this.eventOf(change);
@@ -138,9 +140,9 @@ export class WatchHub {
     if (watches?.delete(watch) === true && watches.size === 0) this.byKey.delete(watch.range.from);
   }
 
-  note(changes: readonly KeyVersion[]): void {
+  note(changes: Changes): void {
     if (this.byKey.size === 0 && this.byRange.size === 0) return;
-    for (const change of changes) this.changed.push(change);
+    for (const change of changesOf(changes)) this.changed.push(change);
   }
 
   /** Wakes those whom the noted changes concern, after the whole entry was applied. */
