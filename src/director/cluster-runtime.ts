@@ -196,9 +196,10 @@ export class ClusterRuntime implements ClusterParts {
     return address === undefined ? undefined : formatAddress(address);
   }
 
-  /** Gives leadership away, so that writes go on without an election. */
+  /** Gives leadership away, so that writes go on without an election, and ends what would hold up a drain. */
   async handOver(timeoutMs: number): Promise<void> {
     await Promise.all([...this.groups.all.values()].map(({ group }) => group.handOver(timeoutMs)));
+    this.network.startDraining();
   }
 
   async close(): Promise<void> {
@@ -231,14 +232,12 @@ export class ClusterRuntime implements ClusterParts {
 
   /** In the background; a leader alone has nobody to greet. */
   private greet(): void {
-    const { runtime, node, address, ending } = this.deps;
+    const { runtime, node, ending } = this.deps;
     const { clock, random } = runtime;
-    const greeting = { clusterId: this.clusterId, node, address: formatAddress(address) };
-    const options = { priority: 'control', timeoutMs: GREET_TIMEOUT_MS, waitForReady: true } as const;
     void greetUntilLed({
       group: this.groups.metadata,
       others: () => this.book.nodes().filter((other) => other !== node),
-      greet: (to) => this.channelTo(to).unary(GREET, greeting, options),
+      connect: (to) => this.network.connect(to),
       ...{ clock, random },
       signal: ending,
     });
@@ -261,12 +260,9 @@ export class ClusterRuntime implements ClusterParts {
   }
 }
 
-function ref(name: 'changeMembers' | 'greet'): MethodRef {
-  return { name: methodName(DirectorService.name, name), definition: DirectorService.methods[name] };
-}
-
-const CHANGE = ref('changeMembers');
-const GREET = ref('greet');
-const GREET_TIMEOUT_MS = 2_000;
+const CHANGE: MethodRef = {
+  name: methodName(DirectorService.name, 'changeMembers'),
+  definition: DirectorService.methods.changeMembers,
+};
 /** Election timeouts without a leader after which clients are sent elsewhere. */
 const GRACE_ELECTIONS = 3;

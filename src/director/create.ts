@@ -60,6 +60,11 @@ export interface DirectorOptions extends Options {
   /** State machines of your own, each replicated in a group of its own. The same at all directors. */
   readonly groups?: readonly UserGroup[] | undefined;
   readonly interceptors?: readonly ServerInterceptor[] | undefined;
+  /**
+   * Ids of the client certificates that may administer the cluster: members, leadership, backup. The same at all
+   * directors. Default: every client's; name them where clients are not trusted with that.
+   */
+  readonly operators?: readonly string[] | undefined;
   /** How often a watch says something when nothing changes. Default 500; clients wait for four of them. */
   readonly heartbeatMs?: number | undefined;
   /** How often the session ticket key changes, in milliseconds. Default 3,600,000; 0 never. */
@@ -118,6 +123,7 @@ export class Director extends DirectorNode {
         checksum: systemCrc32,
         machine: new KvMachine(systemCrc32),
         leaseMs: settings.lease.ttlMs,
+        operators: options.operators,
         services: options.services ?? [],
         interceptors: options.interceptors ?? [],
         limits: serverLimits(settings),
@@ -250,6 +256,7 @@ const OWN: OwnOptions<DirectorOptions> = {
   services: true,
   groups: true,
   interceptors: true,
+  operators: true,
   heartbeatMs: true,
   ticketRotationMs: true,
   logger: true,

@@ -16,10 +16,11 @@ export interface ClusterParts {
   readonly backup: Backup;
   readonly book: AddressBook;
   readonly directory: Pick<DirectorDirectory, 'remove'>;
-  readonly clusterId: string;
 }
 
 export interface DirectorHandlersDependencies {
+  /** Ids of the clients that may administer the cluster; `undefined` for all. */
+  readonly operators: readonly string[] | undefined;
   /** The answer to an introduction; `undefined` while the director does not know yet. */
   readonly introduction: () => IntroductionReply | undefined;
   readonly cluster: () => ClusterParts | undefined;
@@ -44,17 +45,8 @@ export function implementDirector(deps: DirectorHandlersDependencies): Implement
       authorizeDirector(context, request.node);
       return await cluster().admission.admit(request);
     },
-    greet: (greeting, context) => {
-      authorizeDirector(context, greeting.node);
-      const { book, clusterId } = cluster();
-      if (greeting.clusterId !== clusterId) {
-        throw RpcError.of('CLUSTER_MISMATCH', `director ${greeting.node} belongs to another cluster`);
-      }
-      book.learn(greeting.node, parseAddress(greeting.address));
-      return {};
-    },
     changeMembers: async (request, context) => {
-      authorizeOperator(context);
+      authorizeOperator(context, deps.operators);
       const { membership, admission, book, directory } = cluster();
       if (request.action === 'add') await admission.claimForFounders();
       if (request.address !== undefined) book.learn(request.node, parseAddress(request.address));
@@ -67,7 +59,7 @@ export function implementDirector(deps: DirectorHandlersDependencies): Implement
       return reply;
     },
     backup: (_request, context) => {
-      authorizeOperator(context);
+      authorizeOperator(context, deps.operators);
       return cluster().backup.chunks();
     },
   });
@@ -87,9 +79,11 @@ function authorizeDirector({ peer }: CallContext, node: string): void {
   );
 }
 
-/** People come with a client's certificate. */
-function authorizeOperator({ peer }: CallContext): void {
-  if (peer.role === 'worker') throw RpcError.of('FORBIDDEN', 'a worker does not administer the cluster');
+/** People come with a client's certificate; directors pass on what they were asked. */
+function authorizeOperator({ peer }: CallContext, operators: readonly string[] | undefined): void {
+  if (peer.role === 'director') return;
+  if (peer.role === 'client' && (operators?.includes(peer.id) ?? true)) return;
+  throw RpcError.of('FORBIDDEN', `${peer.role} ${peer.id} does not administer the cluster (option operators)`);
 }
 
 const CHANGE_TIMEOUT_MS = 60_000;

@@ -7,32 +7,25 @@ export interface GreeterDependencies {
   readonly group: Pick<ReplicatedGroup, 'leadership'>;
   /** The other directors whose address is known. */
   readonly others: () => readonly NodeId[];
-  /** Tells one of them where this director is. */
-  readonly greet: (to: NodeId) => Promise<unknown>;
+  /** Sees to it that there is a connection, on which this director says where it is. */
+  readonly connect: (to: NodeId) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
 }
 
 /**
- * Tells the other directors where this one is as long as it hears from no leader. The leader dials its followers, and
- * cannot find one that was just added or has moved; a learner asks for no votes, so nobody would hear of it.
+ * Connects to the other directors as long as this one hears from no leader. The leader dials its followers, and cannot
+ * find one that was just added or has moved; a learner asks for no votes, so nobody would hear of it.
  *
  * Resolves when a leader is known, or with the signal. Run it again after contact was lost.
  */
 export async function greetUntilLed(deps: GreeterDependencies): Promise<void> {
-  const { group, others, greet, clock, random, signal } = deps;
-  const isLed = (): boolean => group.leadership.leader !== undefined;
-  for (let attempt = 0; !signal.aborted && !isLed(); attempt += 1) {
-    // A director that does not answer holds up nobody.
-    await Promise.race([
-      Promise.allSettled(others().map(async (node) => await greet(node))),
-      pause(clock, PATIENCE_MS, signal),
-    ]);
-    if (isLed()) return;
+  const { group, others, connect, clock, random, signal } = deps;
+  for (let attempt = 0; !signal.aborted && group.leadership.leader === undefined; attempt += 1) {
+    for (const node of others()) connect(node);
     await pause(clock, backoffMs(RECONNECT_BACKOFF, Math.min(attempt, BACKOFF_STEPS), random.float()), signal);
   }
 }
 
-const PATIENCE_MS = 1_000;
 const BACKOFF_STEPS = 6;

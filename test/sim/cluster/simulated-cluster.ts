@@ -135,6 +135,7 @@ export class SimulatedCluster {
       leaseMs: lease.ttlMs,
       heartbeatMs: 500,
       version: 'test',
+      operators: undefined,
       services: [],
       interceptors: [],
       limits: { concurrentCallsMax: rpc.concurrentCallsMax },
