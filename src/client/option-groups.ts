@@ -19,8 +19,20 @@ export function optionGroups<T extends Options>(options: T, own: OwnOptions<T>):
       `option ${key} does not exist${meant === undefined ? `; there are ${known.join(', ')}` : `; did you mean ${meant}?`}`,
     );
   }
-  const { transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression, raft } = options;
-  return definedOnly({ transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression, raft });
+  const { transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression, raft, gossip } = options;
+  return definedOnly({
+    transport,
+    network,
+    rpc,
+    retry,
+    reconnect,
+    lease,
+    balancing,
+    outlier,
+    compression,
+    raft,
+    gossip,
+  });
 }
 
 const GROUPS = Object.keys({
@@ -34,6 +46,7 @@ const GROUPS = Object.keys({
   outlier: true,
   compression: true,
   raft: true,
+  gossip: true,
 } satisfies Readonly<Record<keyof Options, true>>);
 
 /** A copy without the entries that are `undefined`. */

@@ -2,6 +2,7 @@ export type { CompressionSettings } from './call-schemas.js';
 export { type ConfigFile, loadConfigFile, parseConfig } from './config-file.js';
 export { callSettings, endpointSettings, schedulerSettings, serverLimits } from './endpoint-settings.js';
 export type { Duration, Size } from './field.js';
+export { type GossipSettings, gossipNodeOptions } from './gossip-schema.js';
 export { mergeOptions } from './merge-options.js';
 export { nearest } from './nearest.js';
 export type { NetworkSettings } from './network-schema.js';

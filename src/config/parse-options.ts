@@ -10,6 +10,7 @@ import {
   settleCompression,
 } from './call-schemas.js';
 import { checkOptions } from './check-options.js';
+import { type GossipSettings, settleGossip } from './gossip-schema.js';
 import { checkClassKeepAlive, type NetworkSettings } from './network-schema.js';
 import type { raftSchema } from './raft-schema.js';
 import { settleTransport, type TransportSettings } from './transport-schema.js';
@@ -35,16 +36,20 @@ export interface Settings {
   readonly outlier: OutlierSettings;
   readonly compression: CompressionSettings;
   readonly raft: RaftSettings;
+  readonly gossip: GossipSettings;
 }
 
 export type ClientSettings = Pick<
   Settings,
   'transport' | 'network' | 'rpc' | 'retry' | 'reconnect' | 'balancing' | 'outlier' | 'compression'
 >;
-export type WorkerSettings = Pick<Settings, 'transport' | 'network' | 'rpc' | 'reconnect' | 'lease' | 'compression'>;
+export type WorkerSettings = Pick<
+  Settings,
+  'transport' | 'network' | 'rpc' | 'reconnect' | 'lease' | 'compression' | 'gossip'
+>;
 export type DirectorSettings = Pick<
   Settings,
-  'transport' | 'network' | 'rpc' | 'reconnect' | 'lease' | 'compression' | 'raft'
+  'transport' | 'network' | 'rpc' | 'reconnect' | 'lease' | 'compression' | 'raft' | 'gossip'
 >;
 
 /**
@@ -61,6 +66,7 @@ export function parseOptions(input: unknown = {}): Settings {
     ...parsed,
     transport,
     compression: settleCompression(parsed.compression),
+    gossip: settleGossip(parsed.gossip),
   };
 }
 
@@ -77,12 +83,12 @@ export function parseClientOptions(input?: unknown): ClientSettings {
 
 /** What a worker reads. Throws as {@link parseOptions}. */
 export function parseWorkerOptions(input?: unknown): WorkerSettings {
-  const { transport, network, rpc, reconnect, lease, compression } = parseOptions(input);
-  return { transport, network, rpc, reconnect, lease, compression };
+  const { transport, network, rpc, reconnect, lease, compression, gossip } = parseOptions(input);
+  return { transport, network, rpc, reconnect, lease, compression, gossip };
 }
 
 /** What a director reads. Throws as {@link parseOptions}. */
 export function parseDirectorOptions(input?: unknown): DirectorSettings {
-  const { transport, network, rpc, reconnect, lease, compression, raft } = parseOptions(input);
-  return { transport, network, rpc, reconnect, lease, compression, raft };
+  const { transport, network, rpc, reconnect, lease, compression, raft, gossip } = parseOptions(input);
+  return { transport, network, rpc, reconnect, lease, compression, raft, gossip };
 }

@@ -26,6 +26,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     reconnect: { baseMs: 20, maxMs: '1s' },
     lease: { ttlMs: '1s' },
     raft: { electionTimeoutMs: 300, heartbeatIntervalMs: 50 },
+    gossip: { profile: 'local' },
   },
   lan: {
     network: {
@@ -44,6 +45,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     reconnect: { baseMs: 100, maxMs: '10s' },
     lease: { ttlMs: '6s' },
     raft: { electionTimeoutMs: '1s', heartbeatIntervalMs: 150, read: { timeThresholdMs: 50 } },
+    gossip: { suspicionMult: 5 },
     compression: { requests: 'auto', responses: 'auto', streams: 'auto' },
   },
   wan: {
@@ -74,6 +76,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
       batch: { timeThresholdMs: 5 },
       read: { timeThresholdMs: 100 },
     },
+    gossip: { profile: 'wan' },
     outlier: { ejectionBaseMs: '5s', ejectionMaxMs: '2m' },
     compression: { aboveBytes: '1KiB', requests: 'auto', responses: 'auto', streams: 'auto' },
   },
@@ -84,6 +87,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     reconnect: { maxMs: '1s' },
     lease: { ttlMs: '5m' },
     raft: { electionTimeoutMs: '30s', heartbeatIntervalMs: '1s', diskStallMs: '5m' },
+    gossip: { probeIntervalMs: '5s', suspicionMult: 60 },
     outlier: { consecutiveFailures: 0 },
   },
 };

@@ -9,6 +9,7 @@ import {
   retrySchema,
   rpcSchema,
 } from './call-schemas.js';
+import { gossipSchema } from './gossip-schema.js';
 import { networkSchema } from './network-schema.js';
 import { raftSchema } from './raft-schema.js';
 import { transportSchema } from './transport-schema.js';
@@ -24,6 +25,7 @@ export const optionsSchema = v.strictObject({
   outlier: v.optional(outlierSchema, {}),
   compression: v.optional(compressionSchema, {}),
   raft: v.optional(raftSchema, {}),
+  gossip: v.optional(gossipSchema, {}),
 });
 
 /** What people write: everything optional, durations and sizes also with units. */

@@ -2,12 +2,14 @@ import { expect } from 'chai';
 import { STRATEGY_NAMES } from '../../../src/client/balance/create-strategy.js';
 import type { OutlierOptions } from '../../../src/client/outlier.js';
 import {
+  gossipNodeOptions,
   OPTION_DOCS,
   parseOptions,
   parseTransportOptions,
   type Settings,
   schedulerSettings,
 } from '../../../src/config/index.js';
+import { GOSSIP_PROFILES, type GossipOptions, gossipOptions } from '../../../src/gossip/index.js';
 import { resolveTransportOptions, TRANSPORT_DEFAULTS, type TransportOptions } from '../../../src/io/quic/options.js';
 import { SCHEDULER_DEFAULTS } from '../../../src/lanes/options.js';
 import { type BackoffOptions, RECONNECT_BACKOFF, RETRY_BACKOFF } from '../../../src/rpc/backoff.js';
@@ -67,6 +69,50 @@ describe('defaults and ranges agree with the parts that read them', () => {
       }
       expect(() => resolveTransportOptions({ ...others, [name]: Number(high) + 1 }), key).to.throw();
       expect(() => resolveTransportOptions({ ...others, [name]: -1 }), key).to.throw();
+    }
+  });
+
+  it('gossip: the profiles’ values, and ranges that gossip accepts', () => {
+    for (const { key, default: text, kind } of OPTION_DOCS) {
+      const name = /^gossip\.(\w+)$/.exec(key)?.[1] as keyof GossipOptions | 'profile' | 'clockToleranceMs' | undefined;
+      if (name === undefined || name === 'profile' || name === 'clockToleranceMs' || kind === 'choice') continue;
+      for (const profile of ['local', 'lan', 'wan'] as const) {
+        const part = text.split(/, (?=\d)/).find((each) => !each.includes('(') || each.includes(profile));
+        expect(part?.replace(/ \(.*/, ''), `${key} of ${profile}`).to.equal(String(GOSSIP_PROFILES[profile][name]));
+      }
+    }
+  });
+
+  it('gossip: as GossipNode takes it, with 0 for never and every end of a range', () => {
+    const never = { pushPullIntervalMs: 0, reconnectIntervalMs: 0, stallToleranceMs: 0 };
+    const { profile, options, clockToleranceMs } = gossipNodeOptions(
+      parseOptions({ gossip: { profile: 'wan', partitionPolicy: 'hold', probeIntervalMs: '6s', ...never } }).gossip,
+    );
+    expect([profile, clockToleranceMs]).to.deep.equal(['wan', 120_000]);
+    const resolved = gossipOptions(profile, options);
+    expect(resolved).to.include({
+      probeIntervalMs: 6_000,
+      probeTimeoutMs: 3_000,
+      stallToleranceMs: Number.POSITIVE_INFINITY,
+    });
+    expect(resolved.partitionPolicy({ missing: [], liveCount: 1, share: 0 })).to.equal('hold');
+    for (const { key, allowed } of OPTION_DOCS) {
+      const name = /^gossip\.(\w+)$/.exec(key)?.[1];
+      const [, low, high] = /([\d.]+)\.\.([\d.]+)$/.exec(allowed) ?? [];
+      if (name === undefined || low === undefined || high === undefined) continue;
+      for (const end of [Number(low), Number(high)]) {
+        const { gossip } = parseOptions({ gossip: { [name]: end } });
+        const range = { probeIntervalMs: 3_600_000, probeTimeoutMs: 1 };
+        expect(
+          () =>
+            gossipOptions('lan', {
+              ...range,
+              ...gossipNodeOptions(gossip).options,
+              ...(name === 'probeTimeoutMs' ? { probeIntervalMs: 3_600_000 } : {}),
+            }),
+          key,
+        ).to.not.throw();
+      }
     }
   });
 

@@ -102,7 +102,7 @@ describe('parseOptions', () => {
       ],
       [
         { 'a\nb': 5 },
-        'unknown option "a\\nb"; known here: transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression, raft',
+        'unknown option "a\\nb"; known here: transport, network, rpc, retry, reconnect, lease, balancing, outlier, compression, raft, gossip',
       ],
     ];
     for (const [input, message] of cases) expect(messageOf(() => parseOptions(input))).to.equal(message);
@@ -167,8 +167,8 @@ describe('options of the roles', () => {
   it('hold the groups that the role reads', () => {
     const common = ['transport', 'network', 'rpc', 'compression'];
     expect(parseClientOptions()).to.have.all.keys(...common, 'retry', 'reconnect', 'balancing', 'outlier');
-    expect(parseWorkerOptions()).to.have.all.keys(...common, 'reconnect', 'lease');
-    expect(parseDirectorOptions({})).to.have.all.keys(...common, 'reconnect', 'lease', 'raft');
+    expect(parseWorkerOptions()).to.have.all.keys(...common, 'reconnect', 'lease', 'gossip');
+    expect(parseDirectorOptions({})).to.have.all.keys(...common, 'reconnect', 'lease', 'raft', 'gossip');
   });
 
   it('check the groups of other roles too, so that one file serves all', () => {
