@@ -40,13 +40,6 @@ const admissionSchema = v.object({
   address: addressSchema,
 });
 
-/** Where a director is that the others may not know or not find any more. */
-const greetingSchema = v.object({
-  clusterId: v.pipe(v.string(), v.minLength(8), v.maxLength(64)),
-  node: nodeIdSchema,
-  address: addressSchema,
-});
-
 const admissionReplySchema = v.object({
   clusterId: v.pipe(v.string(), v.minLength(8), v.maxLength(64)),
   /** Its member id in each group, by group id. */
@@ -74,20 +67,18 @@ const changeReplySchema = v.object({
 export type Introduction = v.InferOutput<typeof introductionSchema>;
 export type IntroductionReply = v.InferOutput<typeof introductionReplySchema>;
 export type AdmissionRequest = v.InferOutput<typeof admissionSchema>;
-export type Greeting = v.InferOutput<typeof greetingSchema>;
 export type AdmissionReply = v.InferOutput<typeof admissionReplySchema>;
 export type MembershipAction = v.InferOutput<typeof changeSchema>['action'];
 export type MembershipRequest = v.InferOutput<typeof changeSchema>;
 export type MembershipReply = v.InferOutput<typeof changeReplySchema>;
 
 /**
- * What directors serve about each other: `introduce`, `admit` and `greet` for directors, `changeMembers` and `backup` for
+ * What directors serve about each other: `introduce` and `admit` for directors, `changeMembers` and `backup` for
  * directors and clients (`FORBIDDEN` otherwise).
  */
 export const DirectorService = defineService('flotilla.director', {
   introduce: unary<Introduction, IntroductionReply>({ input: introductionSchema, idempotent: false }),
   admit: unary<AdmissionRequest, AdmissionReply>({ input: admissionSchema }),
-  greet: unary<Greeting, Record<string, never>>({ input: greetingSchema, idempotent: true }),
   changeMembers: unary<MembershipRequest, MembershipReply>({ input: changeSchema }),
   /** The metadata as it is, linearizable: a header and the chunks of a snapshot. */
   backup: serverStream<Record<string, never>, Uint8Array>(),
