@@ -151,6 +151,8 @@ export class ClusterRuntime implements ClusterParts {
     await groups.start((group) => network.attach(self.inboxOf(group)));
     self.learnDirectors();
     self.greet();
+    // They hear at once that this is a new process, instead of finding out.
+    for (const peer of book.nodes()) network.connect(peer);
     groups.campaign(deps.isNew && cluster.members['0'] === 1);
     return self;
   }
@@ -196,10 +198,9 @@ export class ClusterRuntime implements ClusterParts {
     return address === undefined ? undefined : formatAddress(address);
   }
 
-  /** Gives leadership away, so that writes go on without an election, and ends what would hold up a drain. */
+  /** Gives leadership away, so that writes go on without an election. */
   async handOver(timeoutMs: number): Promise<void> {
     await Promise.all([...this.groups.all.values()].map(({ group }) => group.handOver(timeoutMs)));
-    this.network.startDraining();
   }
 
   async close(): Promise<void> {
