@@ -72,8 +72,9 @@ async function runRaft(options: BenchOptions, progress: Progress): Promise<Row[]
     }
     if (cases.includes('idle')) rows.push(...(await runIdle(contenders, options, progress)));
     for (const contender of contenders) {
-      progress.say(`${contender.name} clients connect and write every key`);
+      progress.say(`${contender.name} clients connect, write every key, and settle`);
       await contender.connect();
+      await contender.settle(options.smoke ? 200 : SETTLE_MS);
     }
     for (const name of cases) rows.push(...(await runCase(name, contenders, options, progress)));
     if (cases.includes('leaderKill')) rows.push(...(await runLeaderKill(contenders, options, progress)));
@@ -193,5 +194,6 @@ function killRounds({ smoke, rounds }: BenchOptions): number {
 }
 
 const KILLS_PER_ROUND = 7;
+const SETTLE_MS = 8_000;
 /** Start-up work (compilers, first elections) is over by then. */
 const IDLE_SETTLE_MS = 3_000;

@@ -25,8 +25,7 @@ serveRequests({
   },
   /** The id of the director that this one takes for the leader; empty for none. */
   leader: () => started().status().groups[0]?.leader ?? '',
-  /** The log index up to which this director has applied. */
-  applied: () => started().status().groups[0]?.appliedIndex ?? 0,
+  status: () => started().status(),
   measure: (job: RaftJob, emit) => {
     const { metadata } = started();
     const key = keySequence(0);

@@ -35,6 +35,13 @@ export class Contender {
     await this.clients[0]?.request('fill');
   }
 
+  /** Lets the compilers of fresh processes see enough operations of each kind before anything counts. */
+  async settle(forMs: number): Promise<void> {
+    for (const operation of ['write', 'linearizable', 'eventual', 'write'] as const) {
+      await this.measure({ operation, concurrency: SETTLE_CONCURRENCY, warmupMs: 0, measureMs: forMs / 4 });
+    }
+  }
+
   async measure(job: RaftJob): Promise<Figure[]> {
     const active = this.clients.slice(0, job.concurrency);
     let before: Promise<number> | undefined;
@@ -117,3 +124,4 @@ export function share(total: number, count: number, at: number): number {
 }
 
 const CLIENT_PROCESSES = 3;
+const SETTLE_CONCURRENCY = 64;
