@@ -32,7 +32,10 @@ export function implementMetadata(deps: MetadataHandlersDependencies): Implement
     execute: (request, context) => {
       checkBytes(request);
       hint(context);
-      return store.executeEncoded(request, { timeoutMs: context.remainingMs() ?? TIMEOUT_MS });
+      const options = { timeoutMs: context.remainingMs() ?? TIMEOUT_MS };
+      return new Promise((resolve, reject) =>
+        store.submitEncoded(request, options, { resolve, reject: (error) => reject(forClients(error)) }),
+      );
     },
     range: (input, context) => {
       checkBytes(input);
@@ -41,7 +44,10 @@ export function implementMetadata(deps: MetadataHandlersDependencies): Implement
       const request = input.subarray(1);
       if (consistency === 'eventual') return store.machine.rangeEncoded(request);
       hint(context);
-      return store.rangeEncoded(request, { consistency, timeoutMs: context.remainingMs() ?? TIMEOUT_MS });
+      const options = { consistency, timeoutMs: context.remainingMs() ?? TIMEOUT_MS };
+      return store.rangeEncoded(request, options).catch((error: unknown) => {
+        throw forClients(RpcError.from(error));
+      });
     },
     watch: (start, context) => watchBytes(deps, start, context),
     leader: () => {
@@ -65,9 +71,18 @@ async function* watchBytes(
     for await (const message of watchStream({ store, clock, request, origin: 'user', signal, heartbeatMs })) {
       yield* encodeWatchMessage(message, MESSAGE_BYTES);
     }
+  } catch (error) {
+    throw forClients(RpcError.from(error));
   } finally {
     unlink();
   }
+}
+
+/** That this director closes is no end for its clients: another one goes on, and what was not proposed can be repeated there. */
+function forClients(error: RpcError): RpcError {
+  if (error.reason !== 'CLOSED') return error;
+  const reason = error.maybeExecuted ? 'PROPOSAL_UNKNOWN' : 'NO_LEADER';
+  return RpcError.of(reason, 'the director is closing; another one goes on', { cause: error });
 }
 
 /** @throws RpcError `INPUT_INVALID` */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { formatAddress } from '../../../src/base/index.js';
+import { formatAddress, RpcError } from '../../../src/base/index.js';
 import { MetadataCluster } from '../../support/metadata-cluster.js';
 
 describe('metadata clients', () => {
@@ -54,6 +54,24 @@ describe('metadata clients', () => {
     const startMs = cluster.clock.nowMs();
     for (let at = 0; at < 10; at += 1) await cluster.run(client.metadata.put('k', '2'));
     expect(cluster.clock.nowMs() - startMs).to.be.below(1_000);
+    await cluster.close();
+  });
+
+  it('go on at the next leader when the one they ask is closing', async () => {
+    const cluster = new MetadataCluster();
+    const { metadata } = cluster.connect();
+    await cluster.run(metadata.put('k', '1'));
+    const { metadata: watcher } = cluster.connect([cluster.leader]);
+    const { group } = cluster.leader;
+    const closed = RpcError.of('CLOSED', 'the group was closed');
+    group.submit = (_command, _options, settle) => settle.reject(closed);
+    group.readBarrier = () => Promise.reject(closed);
+    const watching = watcher.watch('k').ready();
+    const calls = Promise.all([metadata.get('k'), metadata.put('k', '2'), metadata.lease(1_000), watching]);
+    await cluster.clock.advance(600);
+    cluster.elect(1);
+    await cluster.run(calls);
+    expect((await cluster.run(metadata.get('k')))?.version).to.equal(2);
     await cluster.close();
   });
 
