@@ -71,6 +71,7 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
 
   async *watch(request: MetadataWatchRequest, signal: AbortSignal): AsyncGenerator<WatchMessage, void, undefined> {
     const link = this.links.near;
+    if (!this.introduced) this.introduce(link);
     const silent = new AbortController();
     const silence = new WatchSilence(this.deps.clock, CONNECT_TIMEOUT_MS, () =>
       silent.abort(RpcError.of('CONNECTION_LOST', `director ${link.address} has gone silent`)),
