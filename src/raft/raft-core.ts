@@ -150,13 +150,15 @@ export class RaftCore {
 
   /**
    * What a snapshot of the state machine has to be stored with when it has applied `index` (and no more). `undefined`
-   * when the log no longer reaches back to it: a snapshot from the leader is taking the place of that state.
+   * when the log no longer reaches back to it (a snapshot from the leader is taking the place of that state), and while
+   * there is no configuration yet: a member that has just joined and has nothing must not store that.
    */
   snapshotMeta(index: LogIndex): SnapshotMeta | undefined {
     const { log, configs } = this.node;
     const term = log.termAt(index);
     if (index > log.applied || term === undefined) return undefined;
-    return { index, term, config: encodeConfig(configs.at(index).config) };
+    const { config } = configs.at(index);
+    return config.voters.length === 0 ? undefined : { index, term, config: encodeConfig(config) };
   }
 
   /** A snapshot of the own state is durable: others can be sent it, and the log before it may be compacted. */

@@ -1,6 +1,6 @@
 import { systemCrc32 } from '../../../src/io/disk/index.js';
 import type { HardState, LogEntry, MemberId } from '../../../src/ports/index.js';
-import type { Effects, MessageAfterPersist, RaftCore } from '../../../src/raft/index.js';
+import type { Effects, RaftCore, RaftMessage } from '../../../src/raft/index.js';
 import type { RaftNode } from '../../../src/raft/node.js';
 
 /** A property of figure 3.2 of the Raft dissertation does not hold. */
@@ -29,6 +29,7 @@ export class SimChecks {
   private readonly entries = new Map<string, { readonly before: number | undefined; readonly text: string }>();
   private readonly committed = new Map<number, { readonly term: number; readonly inTerm: number }>();
   private readonly appliedEntries = new Map<number, string>();
+  private readonly appliedTexts = new Map<number, string>();
   private readonly hashes = new Map<number, string>();
   private readonly votes = new Map<string, MemberId>();
   private readonly votedIn = new Map<MemberId, number>();
@@ -49,7 +50,7 @@ export class SimChecks {
   }
 
   /** Votes count from the moment they leave. */
-  sent(from: MemberId, message: MessageAfterPersist): void {
+  sent(from: MemberId, message: RaftMessage): void {
     if (message.type === 'voteRequest') this.vote(from, message.term, from);
     if (message.type === 'voteReply' && message.isGranted) this.vote(from, message.term, message.to);
     // One that waited for the disk may leave after a newer leader has replaced what it speaks of.
@@ -76,6 +77,14 @@ export class SimChecks {
     const known = this.appliedEntries.get(index) ?? text;
     if (known !== text) fail(`state machine safety: member ${id} applies another entry ${index}`);
     this.appliedEntries.set(index, text);
+  }
+
+  /** The same where only the commands are seen. */
+  appliedCommands(id: MemberId, index: number, commands: readonly Uint8Array[]): void {
+    const text = commands.map(hashOf).join();
+    const known = this.appliedTexts.get(index) ?? text;
+    if (known !== text) fail(`state machine safety: member ${id} applies other commands at ${index}`);
+    this.appliedTexts.set(index, text);
   }
 
   /** After the same entries every state is the same, also where they came as a snapshot. */

@@ -1,5 +1,5 @@
-import type { Prng } from '../../../src/base/index.js';
-import type { MemberId } from '../../../src/ports/index.js';
+import type { NodeId, Prng } from '../../../src/base/index.js';
+import type { MemberId, ProposeOptions } from '../../../src/ports/index.js';
 import type { InstallSnapshot, RaftEvent, RaftMessage, RaftOptions } from '../../../src/raft/index.js';
 import type { SafetyRules } from '../../../src/raft/rules.js';
 import type { SimChecks } from './sim-checks.js';
@@ -30,11 +30,18 @@ export interface SimHost {
   readonly counts: SimCounts;
   diskDelayMs(): number;
   send(from: MemberId, message: RaftMessage): void;
+  /** Members run the driver of production. */
+  readonly hasGroups: boolean;
+  /** Moves a snapshot, and tells the sender's core how that ended. */
   sendSnapshot(from: MemberId, message: InstallSnapshot): void;
+  /** Moves a snapshot; whether it arrived. */
+  moveSnapshot(from: MemberId, message: InstallSnapshot): Promise<boolean>;
+  /** A driver's forwarded command. */
+  forwardCommand(from: MemberId, to: NodeId, command: Uint8Array, options: ProposeOptions): Promise<Uint8Array>;
+  /** Where a member lives. */
+  nodeOf(member: MemberId): string;
   /** A client's question, handed on to the leader. */
   forward(from: MemberId, to: MemberId, question: Question, answer: (answer: Answer) => void): void;
-  /** A vote has left. */
-  voted(voter: MemberId): void;
   heard(member: MemberId, event: RaftEvent): void;
   /** The member's disk failed: its process ends and is started again later. */
   diskFailed(member: MemberId): void;

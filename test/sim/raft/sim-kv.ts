@@ -55,16 +55,7 @@ export class SimKv {
   }
 
   get(key: string): string | undefined {
-    const range = singleKey(key);
-    const { items } = this.machine.range({
-      type: 'range',
-      range,
-      limit: 1,
-      revision: 0,
-      keysOnly: false,
-      countOnly: false,
-    });
-    return items[0] === undefined ? undefined : Buffer.from(items[0].value).toString();
+    return storedValue(this.machine, key);
   }
 
   private wakeReaders(): void {
@@ -75,6 +66,14 @@ export class SimKv {
       reader.run();
     }
   }
+}
+
+/** What a member's state has for a key. */
+export function storedValue(machine: KvMachine, key: string): string | undefined {
+  const range = singleKey(key);
+  const op = { type: 'range', range, limit: 1, revision: 0, keysOnly: false, countOnly: false } as const;
+  const [item] = machine.range(op).items;
+  return item === undefined ? undefined : Buffer.from(item.value).toString();
 }
 
 /** A state machine without memory of what it executed: commands that come twice count twice. */

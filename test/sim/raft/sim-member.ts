@@ -1,24 +1,16 @@
-import { FlotillaError, type Prng } from '../../../src/base/index.js';
+import { FlotillaError, type Prng, type RpcError } from '../../../src/base/index.js';
 import type { MemberId } from '../../../src/ports/index.js';
-import {
-  type AfterPersist,
-  type Effects,
-  RaftCore,
-  type RaftMessage,
-  type Restored,
-  restored,
-} from '../../../src/raft/index.js';
-import { SAFETY_RULES } from '../../../src/raft/rules.js';
-import { type Applied, SimApplier } from './sim-applier.js';
-import { SafetyViolation, type Watched } from './sim-checks.js';
+import type { RaftCore, RaftMessage, Restored } from '../../../src/raft/index.js';
+import { SafetyViolation } from './sim-checks.js';
+import { startDirect } from './sim-direct.js';
+import type { EngineParts, SimEngine } from './sim-engine.js';
+import { startGroup } from './sim-group.js';
 import type { SimHost } from './sim-host.js';
-import { SimKv } from './sim-kv.js';
 import { SimProcess } from './sim-process.js';
 import type { Answer, Question } from './sim-requests.js';
-import { SimService } from './sim-service.js';
-import { type Found, SimStorage } from './sim-storage.js';
+import { SimStorage } from './sim-storage.js';
 
-/** One member with its disk, its clock and its state machine, driven as a real driver would. */
+/** One member with its process, its disk and its clock, through all its lives. */
 export class SimMember {
   readonly id: MemberId;
   /** Where it lives. */
@@ -27,7 +19,7 @@ export class SimMember {
   readonly storage: SimStorage;
   /** Of the present life, or the last one. */
   core: RaftCore | undefined;
-  kv: SimKv;
+  private engine: SimEngine | undefined;
   /** Its disk cannot be used any more: it will not come back under this id. */
   isLost = false;
   private readonly host: SimHost;
@@ -35,12 +27,6 @@ export class SimMember {
   private readonly founding: Restored | undefined;
   private readonly clockRate: number;
   private readonly clockOffsetMs: number;
-  private service!: SimService;
-  private applier!: SimApplier;
-  private watched!: Watched;
-  private waiting: AfterPersist[] = [];
-  private durable = 0;
-  private wakeAtMs = Number.POSITIVE_INFINITY;
   private isReady = false;
   private receiving: { readonly untilMs: number } | undefined;
 
@@ -52,7 +38,6 @@ export class SimMember {
     this.process = new SimProcess(host.events);
     this.random = host.random.fork(`member ${id} on ${node}`);
     this.storage = new SimStorage(this.process, this.random.fork('disk'), host.counts, () => host.diskDelayMs());
-    this.kv = new SimKv(false);
     this.clockRate = 1 + this.random.float() * (host.options.clockDriftMax - 1) * 0.99;
     this.clockOffsetMs = this.random.float() * 10_000;
   }
@@ -71,6 +56,15 @@ export class SimMember {
     return this.isLive && this.core?.status().role === 'leader';
   }
 
+  /** What its state machine has applied. */
+  get appliedIndex(): number {
+    return this.engine?.appliedIndex ?? 0;
+  }
+
+  stateHash(): string {
+    return this.engine?.stateHash() ?? '';
+  }
+
   start(): void {
     this.process.begin();
     this.host.counts.starts += 1;
@@ -84,33 +78,32 @@ export class SimMember {
     this.process.end();
     this.isReady = false;
     this.receiving = undefined;
-    this.waiting = [];
-    this.durable = 0;
-    this.wakeAtMs = Number.POSITIVE_INFINITY;
   }
 
   receive(from: MemberId, message: RaftMessage): void {
-    if (!this.isReady) return;
-    this.core?.step(from, message, this.nowMs);
-    this.pump();
+    if (this.isReady) this.engine?.receive(from, message);
   }
 
   ask(question: Question, answer: (answer: Answer) => void): void {
-    if (this.isReady) this.service.ask(question, answer);
+    if (this.isReady) this.engine?.ask(question, answer);
+  }
+
+  proposeHere(command: Uint8Array, settle: (settled: Uint8Array | RpcError) => void): void {
+    if (this.isReady) this.engine?.proposeHere(command, settle);
   }
 
   /** Appends a command of nobody, if this member leads; for the caller to pump. */
   propose(): boolean {
-    return this.isReady && this.service.proposeNoise();
+    return this.isReady && this.engine?.propose() === true;
   }
 
   /** A read for the checks alone. */
   probe(mode: 'lease' | 'linearizable'): void {
-    if (this.isReady) this.service.ask({ type: 'read', mode, key: 'noise' }, () => undefined);
+    this.ask({ type: 'read', mode, key: 'noise' }, () => undefined);
   }
 
   snapshot(keep: number): void {
-    if (this.isReady) this.applier.snapshot(keep);
+    if (this.isReady) this.engine?.snapshot(keep);
   }
 
   /** Says who may send a snapshot now: one at a time, for at most so long. */
@@ -129,58 +122,45 @@ export class SimMember {
     if (this.receiving === ticket) this.receiving = undefined;
   }
 
-  /** Drains and carries out; call after every input. */
+  /** Carries out what was done to the core. */
   pump(): void {
-    const { core, host } = this;
-    if (core === undefined || !this.isReady) return;
-    const effects = core.drain();
-    host.checks.look(this.watched, effects);
-    for (const message of effects.sendNow) {
-      if (message.type === 'installSnapshot') host.sendSnapshot(this.id, message);
-      else host.send(this.id, message);
-    }
-    this.persist(effects);
-    this.applier.add(effects.apply);
-    for (const read of effects.readStates) this.service.readState(read);
-    for (const event of effects.events) host.heard(this.id, event);
-    this.arm();
+    if (this.isReady) this.engine?.pump();
   }
 
   private async boot(life: number): Promise<void> {
-    const kv = new SimKv(this.host.faults.skipsDeduplication === true);
+    const isAlive = () => this.process.life === life;
     try {
-      const found = await this.storage.open(this.founding, kv.machine);
-      const { meta } = found.snapshot ?? {};
-      if (meta !== undefined) await kv.machine.restore(this.storage.snapshots.read(meta));
-      if (life === this.process.life) this.begin(kv, found);
+      await this.storage.suffer();
+      const engine = await (this.host.hasGroups ? startGroup : startDirect)(this.partsOf(isAlive));
+      if (isAlive()) this.run(engine);
     } catch (error) {
-      if (life === this.process.life) this.notStarted(error);
+      if (isAlive()) this.notStarted(error);
     }
   }
 
-  private begin(kv: SimKv, { log, snapshot }: Found): void {
-    const { faults, options, rules, checks } = this.host;
-    const meta = snapshot?.meta;
-    const found = restored(log, meta);
-    const hardState = faults.forgetsVote === true ? { ...found.hardState, vote: undefined } : found.hardState;
-    const random = this.random.fork(`life ${this.process.life}`);
-    const parts = { id: this.id, random, nowMs: this.nowMs, options };
-    this.kv = kv;
-    kv.restored(meta?.index ?? 0);
-    if (meta !== undefined) checks.state(this.id, meta.index, kv.machine.stateHash());
-    this.core = new RaftCore(parts, { ...found, hardState }, { ...SAFETY_RULES, ...rules });
-    checks.restarted(this.id, hardState, this.core.status().lastIndex);
-    this.watched = { id: this.id, core: this.core, commit: 0, ledTerm: 0 };
-    this.service = new SimService(this, this.core, this.host);
-    this.applier = new SimApplier(this.life(this.core, kv), this.host);
+  private run(engine: SimEngine): void {
+    if (this.storage.mustRefuse) throw new SafetyViolation(`member ${this.id} starts from a damaged log`);
+    this.engine = engine;
+    this.core = engine.core;
     this.isReady = true;
-    this.pump();
+    engine.pump();
   }
 
-  private life(core: RaftCore, kv: SimKv): Applied {
-    const { life } = this.process;
-    const { id, storage } = this;
-    return { id, core, kv, storage, isAlive: () => this.process.life === life, pump: () => this.pump() };
+  private partsOf(isAlive: () => boolean): EngineParts {
+    const { id, node, host, process, storage, founding, clockRate } = this;
+    return {
+      id,
+      node,
+      host,
+      process,
+      storage,
+      founding,
+      random: this.random.fork(`life ${process.life}`),
+      nowMs: () => this.nowMs,
+      worldMsUntil: (localMs) => (localMs - this.nowMs) / clockRate,
+      isAlive,
+      fail: () => this.fail(),
+    };
   }
 
   private notStarted(error: unknown): void {
@@ -195,60 +175,9 @@ export class SimMember {
     this.host.lost(this.id);
   }
 
-  private persist({ persist, sendAfterPersist }: Effects): void {
-    if (sendAfterPersist.messages.length > 0) this.waiting.push(sendAfterPersist);
-    if (persist !== undefined) {
-      const { sequence } = persist;
-      const { life } = this.process;
-      const isEarly = this.host.faults.acknowledgesEarly === true;
-      this.host.events.stir();
-      this.storage.log.write(persist, (error) => {
-        if (life !== this.process.life) return;
-        if (error !== undefined) this.fail();
-        else if (!isEarly) this.acknowledge(sequence);
-      });
-      if (isEarly) this.process.setTimer(0, () => this.acknowledge(sequence));
-    }
-    this.release();
-  }
-
   /** A disk error ends the process: nothing may be acknowledged any more. */
   private fail(): void {
     this.crash(this.random.chance(0.5) ? 'power' : 'process');
     this.host.diskFailed(this.id);
-  }
-
-  private acknowledge(sequence: number): void {
-    this.durable = Math.max(this.durable, sequence);
-    this.release();
-    this.core?.persisted(sequence, this.nowMs);
-    this.pump();
-  }
-
-  private release(): void {
-    while (this.waiting[0] !== undefined && this.waiting[0].sequence <= this.durable) {
-      for (const message of this.waiting.shift()?.messages ?? []) {
-        this.host.checks.sent(this.id, message);
-        this.host.send(this.id, message);
-        if (message.type === 'voteReply') this.host.voted(this.id);
-      }
-    }
-  }
-
-  /** Wakes up when the core has something to do. */
-  private arm(): void {
-    if (this.core === undefined) return;
-    const { nowMs } = this.host.events;
-    const dueMs = (this.core.nextDeadlineMs() - this.clockOffsetMs) / this.clockRate;
-    if (dueMs >= this.wakeAtMs || dueMs === Number.POSITIVE_INFINITY) return;
-    const { life } = this.process;
-    this.wakeAtMs = Math.max(dueMs, nowMs);
-    this.host.events.after(this.wakeAtMs - nowMs + 0.001, () =>
-      this.process.enter(life, () => {
-        this.wakeAtMs = Number.POSITIVE_INFINITY;
-        this.core?.tick(this.nowMs);
-        this.pump();
-      }),
-    );
   }
 }

@@ -5,7 +5,7 @@ import type { SimCounts } from './sim-counts.js';
 import type { SimEvents } from './sim-events.js';
 import type { SimMember } from './sim-member.js';
 import type { SimShape } from './sim-shape.js';
-import { sendSnapshot } from './sim-snapshots.js';
+import { moveSnapshot } from './sim-snapshots.js';
 
 /** Messages that a stopped process still finds when it goes on. */
 const BUFFERED_MESSAGES_MAX = 200;
@@ -57,12 +57,28 @@ export class SimNetwork {
 
   sendSnapshot(from: MemberId, message: InstallSnapshot): void {
     const source = this.members.get(from);
-    const target = this.members.get(message.to);
     if (source === undefined) return;
+    const { life } = source.process;
+    const told = this.moveSnapshot(from, message).then((isDelivered) =>
+      source.process.enter(life, () => {
+        source.core?.snapshotSent(message.to, isDelivered, source.nowMs);
+        source.pump();
+      }),
+    );
+    this.events.track(told);
+  }
+
+  async moveSnapshot(from: MemberId, message: InstallSnapshot): Promise<boolean> {
+    const source = this.members.get(from);
+    const target = this.members.get(message.to);
+    if (source === undefined) return false;
+    this.events.stir();
     const path = {
       isOpen: () => target?.isLive === true && !this.isCut(from, message.to) && !this.chance(this.shape.loss),
     };
-    this.events.track(sendSnapshot({ source, target, message, path, network: this, counts: this.counts }));
+    const isDelivered = await moveSnapshot({ source, target, message, path, network: this });
+    this.counts[isDelivered ? 'snapshotsSent' : 'snapshotsBroken'] += 1;
+    return isDelivered;
   }
 
   /** Into a process that may be stopped: its buffers take only so much. */

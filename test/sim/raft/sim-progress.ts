@@ -21,7 +21,7 @@ export async function demandProgress(world: SimWorld): Promise<void> {
   for (const client of world.clients) client.stop();
   await world.events.run(deadlineMs, () => isEven(world));
   if (!isEven(world)) throw new Error(`members do not come to the same entry: ${describe(world)}`);
-  const states = membersOf(world).map((member) => [member.id, member.kv.machine.stateHash()] as const);
+  const states = membersOf(world).map((member) => [member.id, member.stateHash()] as const);
   const [first] = states;
   const other = states.find(([, hash]) => hash !== first?.[1]);
   if (other !== undefined) throw new SafetyViolation(`states differ in the end: members ${first?.[0]} and ${other[0]}`);
@@ -32,7 +32,7 @@ function isEven(world: SimWorld): boolean {
   const status = world.leader()?.core?.status();
   if (status === undefined || status.config.outgoing.length > 0 || status.commit < status.lastIndex) return false;
   const members = membersOf(world);
-  return members.length > 0 && members.every((member) => member.isLive && member.kv.index === status.lastIndex);
+  return members.length > 0 && members.every((member) => member.isLive && member.appliedIndex === status.lastIndex);
 }
 
 /** Members of the leader's configuration that have a disk. */
@@ -46,10 +46,10 @@ function describe(world: SimWorld): string {
 }
 
 function describeMember(member: SimMember): string {
-  const { core, kv, isLost, isLive, id } = member;
+  const { core, appliedIndex, isLost, isLive, id } = member;
   if (core === undefined) return `\n  ${id} never started`;
   const { role, term, commit, lastIndex, config, peers } = core.status();
   const progress = peers.map((peer) => `${peer.id}:${peer.state}@${peer.match}`).join(' ');
   const where = `${isLost ? '(lost)' : ''}${isLive ? '' : '(down)'}`;
-  return `\n  ${id}${where} ${role} t${term} commit ${commit} last ${lastIndex} applied ${kv.index} voters ${config.voters}/${config.outgoing} learners ${config.learners} ${progress}`;
+  return `\n  ${id}${where} ${role} t${term} commit ${commit} last ${lastIndex} applied ${appliedIndex} voters ${config.voters}/${config.outgoing} learners ${config.learners} ${progress}`;
 }

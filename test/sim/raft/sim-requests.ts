@@ -1,3 +1,4 @@
+import { encodeRequest } from '../../../src/kv/index.js';
 import type { ReadMode } from '../../../src/raft/index.js';
 
 /** What a client asks a member. */
@@ -35,4 +36,11 @@ export function decodeBatch(payload: Uint8Array): Uint8Array[] {
     at = end;
   }
   return commands;
+}
+
+/** A command of nobody, the `count`th. Some are large, so that segments fill. */
+export function noiseCommand(count: number): Uint8Array {
+  const value = Buffer.alloc(count % 8 === 0 ? 3_000 : 8, count);
+  const command = { type: 'put', key: `noise${count % 3}`, value, lease: 0, returnPrevious: false } as const;
+  return encodeRequest({ command, origin: 'user', session: undefined });
 }

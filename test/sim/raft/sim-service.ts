@@ -1,15 +1,14 @@
-import { encodeRequest } from '../../../src/kv/index.js';
 import type { MemberId } from '../../../src/ports/index.js';
 import type { RaftCore, ReadId, ReadMode, ReadState } from '../../../src/raft/index.js';
 import type { SimHost } from './sim-host.js';
 import type { SimKv } from './sim-kv.js';
 import type { SimProcess } from './sim-process.js';
-import { type Answer, encodeBatch, type Question } from './sim-requests.js';
+import { type Answer, encodeBatch, noiseCommand, type Question } from './sim-requests.js';
 
 /** The member that serves. */
 export interface Served {
   readonly id: MemberId;
-  readonly nowMs: number;
+  nowMs(): number;
   readonly kv: SimKv;
   readonly process: SimProcess;
   readonly storage: { readonly log: { readonly isFull: boolean } };
@@ -55,25 +54,22 @@ export class SimService {
     kv.whenApplied(read.index, () => asked.settle({ type: 'value', value: kv.get(asked.key) }));
   }
 
-  /** A command of nobody, alone in its entry. Sometimes a large one, so that segments fill. */
+  /** A command of nobody, alone in its entry. */
   proposeNoise(): boolean {
     this.noise += 1;
-    const value = Buffer.alloc(this.noise % 8 === 0 ? 3_000 : 8, this.noise);
-    const key = `noise${this.noise % 3}`;
-    const command = { type: 'put', key, value, lease: 0, returnPrevious: false } as const;
-    const bytes = encodeRequest({ command, origin: 'user', session: undefined });
-    return this.core.propose([encodeBatch([bytes])], this.member.nowMs).isAccepted;
+    const bytes = noiseCommand(this.noise);
+    return this.core.propose([encodeBatch([bytes])], this.member.nowMs()).isAccepted;
   }
 
   private read(mode: ReadMode, key: string, settle: Settle): void {
-    const { kv, nowMs } = this.member;
+    const { kv } = this.member;
     if (this.host.faults.readsLocally === true) {
       settle({ type: 'value', value: kv.get(key) });
       return;
     }
     const mustSee = this.host.checks.committedTo;
     const asked: Asked = { mustSee, mode, key, settle, isInTurn: true };
-    this.reads.set(this.core.readIndex(mode, nowMs), asked);
+    this.reads.set(this.core.readIndex(mode, this.member.nowMs()), asked);
     this.member.pump();
     asked.isInTurn = false;
   }
@@ -100,7 +96,7 @@ export class SimService {
     this.commands = [];
     this.answers = [];
     const isFull = this.member.storage.log.isFull;
-    const result = isFull ? undefined : core.propose([encodeBatch(commands)], this.member.nowMs);
+    const result = isFull ? undefined : core.propose([encodeBatch(commands)], this.member.nowMs());
     if (result?.isAccepted === true) this.member.kv.expect(result.index, { term: result.term, answers });
     else for (const settle of answers) settle({ type: 'refused' });
     this.member.pump();

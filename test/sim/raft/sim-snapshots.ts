@@ -1,7 +1,6 @@
 import { FlotillaError } from '../../../src/base/index.js';
 import type { StoredSnapshot } from '../../../src/ports/index.js';
 import type { InstallSnapshot } from '../../../src/raft/index.js';
-import type { SimCounts } from './sim-counts.js';
 import type { SimMember } from './sim-member.js';
 
 /** How bytes and messages come over. */
@@ -18,7 +17,6 @@ export interface Transfer {
   /** Asked for every part. */
   readonly path: { isOpen(): boolean };
   readonly network: Carrier;
-  readonly counts: SimCounts;
 }
 
 /** Bytes that travel together; a transfer may break off between two of them and be taken up again. */
@@ -28,21 +26,9 @@ const RECEIVE_MS = 3_000;
 
 /**
  * What a driver does with `installSnapshot`: moves the bytes of its newest snapshot to the target's store, and hands the
- * target the message when they are complete there. Both sides may end on the way.
+ * target the message when they are complete there. Both sides may end on the way. Whether it came to that.
  */
-export async function sendSnapshot(transfer: Transfer): Promise<void> {
-  const { source, message, counts } = transfer;
-  const { life } = source.process;
-  const isDelivered = await deliver(transfer);
-  counts[isDelivered ? 'snapshotsSent' : 'snapshotsBroken'] += 1;
-  source.process.enter(life, () => {
-    source.core?.snapshotSent(message.to, isDelivered, source.nowMs);
-    source.pump();
-  });
-}
-
-/** @returns whether the target's core was told */
-async function deliver({ source, target, message, path, network }: Transfer): Promise<boolean> {
+export async function moveSnapshot({ source, target, message, path, network }: Transfer): Promise<boolean> {
   const stored = await source.storage.snapshots.latest().catch(isOfDisk);
   await network.travel();
   if (stored === undefined || stored === false || target === undefined || !path.isOpen()) return false;
@@ -55,9 +41,8 @@ async function deliver({ source, target, message, path, network }: Transfer): Pr
   const isReceived = await Promise.race([received, network.wait(RECEIVE_MS).then(() => false)]);
   const isDone = isReceived && isOpen();
   target.endReceiving(ticket);
-  if (!isDone) return false;
-  network.enter(target, () => target.receive(source.id, { ...message, meta: stored.meta }));
-  return true;
+  if (isDone) network.enter(target, () => target.receive(source.id, { ...message, meta: stored.meta }));
+  return isDone;
 }
 
 async function receive(

@@ -4,7 +4,6 @@ import { type StateMachine, type StoredLog, type StoredSnapshot, silentLogger } 
 import type { Restored } from '../../../src/raft/index.js';
 import { SimulatedDisk } from '../../../src/testing/index.js';
 import { decodeSegmentHeader, scanSegment, segmentSequence } from '../../../src/wal/index.js';
-import { SafetyViolation } from './sim-checks.js';
 import type { SimCounts } from './sim-counts.js';
 import type { SimProcess } from './sim-process.js';
 
@@ -34,8 +33,11 @@ export class SimStorage {
   slowness = 1;
   /** Durable bits have turned: it may be refused from now on. */
   wasHarmed = false;
+  /** The log was damaged before its tail: the start that is under way must fail. */
+  mustRefuse = false;
   /** Complete snapshots there are, oldest first: the older one is kept until the newer one is proven. */
   private kept: number[] = [];
+  private isFounded = false;
   private readonly process: SimProcess;
   private readonly random: Prng;
   private readonly counts: SimCounts;
@@ -47,30 +49,44 @@ export class SimStorage {
     this.disk = new SimulatedDisk({ clock: process, random, latencyMs: () => this.slowness * latencyMs() });
   }
 
+  /** Does to the disk what was meant for it. Before anything is opened. */
+  async suffer(): Promise<void> {
+    const { damage } = this;
+    this.damage = 'none';
+    this.mustRefuse = await this.harm(damage, this.disk.directory('log'), this.disk.directory('snapshots'));
+  }
+
+  /** Makes the stores of a new life, not opened yet. */
+  make(): void {
+    const { process: clock, random } = this;
+    const files = this.disk.directory('log');
+    const logger = { ...silentLogger, warn: () => this.countCut() };
+    this.log = new DiskLogStore({ files, group: 0, clock, random, logger, segmentBytes: SEGMENT_BYTES, retryMs: 50 });
+    this.snapshots = new DiskSnapshotStore({ files: this.disk.directory('snapshots'), group: 0, logger: silentLogger });
+  }
+
+  /** Makes the founding state durable, unless that was done before. The log is as new afterwards, not opened. */
+  async found(founding: Restored | undefined, empty: StateMachine): Promise<void> {
+    if (founding === undefined || this.isFounded) return;
+    const { hardState } = await this.log.open();
+    if (hardState === undefined && founding.snapshot !== undefined) {
+      await this.snapshots.save(founding.snapshot, empty.snapshot());
+      await this.log.append(founding);
+    }
+    await this.log.close();
+    this.isFounded = true;
+    this.make();
+  }
+
   /**
-   * Opens the stores; on the first start of a founder, `founding` is made durable first.
+   * Opens the stores, after the founding state was stored.
    *
    * @throws FlotillaError when the disk is damaged or fails
    */
   async open(founding: Restored | undefined, empty: StateMachine): Promise<Found> {
-    const files = this.disk.directory('log');
-    const snapshotFiles = this.disk.directory('snapshots');
-    const { damage } = this;
-    this.damage = 'none';
-    const isLogDamaged = await this.harm(damage, files, snapshotFiles);
-    const { process: clock, random } = this;
-    const segmentBytes = 64 * 1024;
-    const logger = { ...silentLogger, warn: () => this.countCut() };
-    this.log = new DiskLogStore({ files, group: 0, clock, random, logger, segmentBytes, retryMs: 50 });
-    this.snapshots = new DiskSnapshotStore({ files: snapshotFiles, group: 0, logger: silentLogger });
+    this.make();
+    await this.found(founding, empty);
     const log = await this.log.open();
-    if (isLogDamaged) throw new SafetyViolation('damage of the log was not noticed');
-    if (log.hardState === undefined && founding?.snapshot !== undefined) {
-      const snapshot = await this.snapshots.save(founding.snapshot, empty.snapshot());
-      await this.log.append(founding);
-      this.kept = [snapshot.meta.index];
-      return { log: { ...founding, base: snapshot.meta.index }, snapshot };
-    }
     const snapshot = await this.snapshots.latest();
     this.kept = snapshot === undefined ? [] : [snapshot.meta.index];
     return { log, snapshot };
@@ -142,5 +158,7 @@ function boundsOf(segment: Buffer): { end: number; provenTo: number; usedTo: num
   return { end, provenTo, usedTo: usedBytes, sizeBytes: segment.length };
 }
 
+/** As small as can be, so that logs have several. */
+const SEGMENT_BYTES = 64 * 1024;
 /** What an unfinished write may have left. */
 const GARBAGE_BYTES = 100;

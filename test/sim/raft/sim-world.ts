@@ -1,5 +1,5 @@
-import { nodeId, Prng } from '../../../src/base/index.js';
-import type { MemberId } from '../../../src/ports/index.js';
+import { type NodeId, nodeId, Prng, RpcError } from '../../../src/base/index.js';
+import type { MemberId, ProposeOptions } from '../../../src/ports/index.js';
 import {
   bootstrap,
   type ClusterConfig,
@@ -31,6 +31,9 @@ export interface WorldOptions {
 /** Machines there are; members live on them. */
 export const MACHINES = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9'] as const;
 
+/** When a forwarded command is given up. */
+const FORWARD_MS = 2_000;
+
 /** A whole group in one loop of events, with its disks, its network and its clients. Everything is drawn from the seed. */
 export class SimWorld implements SimHost {
   readonly random: Prng;
@@ -44,6 +47,8 @@ export class SimWorld implements SimHost {
   readonly members = new Map<MemberId, SimMember>();
   readonly network: SimNetwork;
   readonly clients: readonly SimClient[];
+  /** Members run the driver of production; else a simple one with room for deliberate faults. */
+  readonly hasGroups: boolean;
   /** The last configuration that was committed. */
   config: ClusterConfig;
   /** A member's vote leaves. */
@@ -63,6 +68,7 @@ export class SimWorld implements SimHost {
     this.luck = this.random.fork('clients');
     this.shape = drawShape(this.random.fork('shape'));
     this.options = this.shape.options;
+    this.hasGroups = o.faults === undefined && o.rules === undefined && this.random.fork('driver').chance(0.5);
     this.network = new SimNetwork(this.events, this.random.fork('net'), this.shape, this.members, this.counts);
     const nodes = MACHINES.slice(0, this.shape.founders);
     const founding = bootstrap(nodes.map(nodeId));
@@ -79,8 +85,11 @@ export class SimWorld implements SimHost {
     this.events.after(delayMs, run);
   }
 
+  /** A message leaves: what it promises counts from now on. */
   send(from: MemberId, message: RaftMessage): void {
+    this.checks.sent(from, message);
     this.network.send(from, message);
+    if (message.type === 'voteReply') this.onVote(this.member(from));
   }
 
   sendSnapshot(from: MemberId, message: InstallSnapshot): void {
@@ -93,13 +102,38 @@ export class SimWorld implements SimHost {
     );
   }
 
+  moveSnapshot(from: MemberId, message: InstallSnapshot): Promise<boolean> {
+    return this.network.moveSnapshot(from, message);
+  }
+
+  nodeOf(member: MemberId): string {
+    return this.member(member).node;
+  }
+
+  /** The leader's answer, whatever it is; or, when nothing comes, that nobody knows. */
+  forwardCommand(from: MemberId, to: NodeId, command: Uint8Array, { timeoutMs }: ProposeOptions): Promise<Uint8Array> {
+    const target = this.live().find((member) => member.node === to);
+    return new Promise((resolve, reject) => {
+      this.after(timeoutMs ?? FORWARD_MS, () => {
+        this.events.stir();
+        reject(RpcError.of('PROPOSAL_UNKNOWN', 'no answer came'));
+      });
+      if (target === undefined) return;
+      this.network.carry(from, target.id, (leader) => {
+        leader.proposeHere(command, (settled) => {
+          this.network.carry(target.id, from, () => {
+            this.events.stir();
+            if (settled instanceof RpcError) reject(settled);
+            else resolve(settled);
+          });
+        });
+      });
+    });
+  }
+
   diskDelayMs(): number {
     const { diskMsMax } = this.shape;
     return this.disks.chance(0.01) ? diskMsMax * 8 : this.disks.float() * diskMsMax;
-  }
-
-  voted(voter: MemberId): void {
-    this.onVote(this.member(voter));
   }
 
   /** What members say about themselves. */

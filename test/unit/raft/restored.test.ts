@@ -32,6 +32,13 @@ describe('what a member finds on its disk', () => {
     expect(restored(stored(8, entry(9, 3)), snapshotAt(8)).entries.length).to.equal(1);
   });
 
+  it('is no snapshot of nothing: a node that joins takes none before it has a configuration', () => {
+    const member = new CoreHarness({ restored: joining() });
+    expect(member.core.snapshotMeta(logIndex(0))).to.equal(undefined);
+    const founder = new CoreHarness();
+    expect(founder.core.snapshotMeta(logIndex(3))?.index).to.equal(3);
+  });
+
   /** A crash came between storing a received snapshot and replacing the log by it. */
   it('says to the log store that a snapshot replaces a shorter log, an empty one too', () => {
     for (const entries of [[], [entry(3, 2), entry(4, 2)]]) {
