@@ -117,7 +117,8 @@ export class Director extends DirectorNode {
         node: runtime.identity.id,
         address: advertised(options.advertise, peers?.get(runtime.identity.id), runtime.endpoint.address),
         version: VERSION,
-        open: channelOpener(runtime, settings),
+        // Another director that comes back is wanted at once.
+        open: channelOpener(runtime, { ...settings, reconnect: PEER_RECONNECT }),
         raft: settings.raft,
         compression,
         checksum: systemCrc32,
@@ -242,6 +243,7 @@ const RECORD = 'node.json';
 const INITIAL_BACKUP = 'initial.backup';
 const HEARTBEAT = { default: 500, min: 50, max: 60_000 };
 const TICKET_ROTATION = { default: 3_600_000, min: 0, max: 7 * 24 * 3_600_000 };
+const PEER_RECONNECT = { baseMs: 20, maxMs: 1_000 };
 const PORT = { default: 0, min: 0, max: 65_535 };
 
 const OWN: OwnOptions<DirectorOptions> = {
