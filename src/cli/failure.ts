@@ -13,6 +13,13 @@ export class UsageError extends Error {
 /** The command could not do its work for a reason of its own: exit code 1. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
+  /** For scripts, where there is something to tell apart. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** The exit code that belongs to an error. */
@@ -38,12 +45,14 @@ export function errorJson(error: unknown): { readonly error: Readonly<Record<str
     };
   }
   if (error instanceof FlotillaError) return { error: { code: error.code, message } };
+  if (error instanceof CommandFailure && error.code !== undefined) return { error: { code: error.code, message } };
   return { error: { code: exitCodeOf(error) === EXIT_USAGE ? 'USAGE' : 'FAILED', message } };
 }
 
 function errorText(error: unknown): string {
   if (error instanceof RpcError) return `${error.code} (${error.reason}): ${error.message}${HINTS[error.reason] ?? ''}`;
   if (error instanceof FlotillaError) return `${error.code}: ${error.message}`;
+  if (error instanceof CommandFailure && error.code !== undefined) return `${error.code}: ${error.message}`;
   return error instanceof Error ? messageOf(error) : String(error);
 }
 
@@ -58,6 +67,7 @@ function oneLine(text: string): string {
 /** What to do at a command line about errors whose texts are for programs too. */
 const HINTS: Readonly<Record<string, string>> = {
   NO_WORKER: '; see `flotilla members`',
+  NO_LEADER: '; see `flotilla status`',
   UNAUTHENTICATED: '; give the certificates of that cluster with --certs',
 };
 /** How commander says that it has printed what was asked for. */

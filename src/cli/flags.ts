@@ -5,7 +5,7 @@ import { type FlotillaError, formatAddress, nodeId, parseAddress, parseFilter } 
 /** A whole number between `min` and `max`. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= min && value <= max)) throw allowed(`a whole number from ${min} to ${max}`);
     return value;
   };

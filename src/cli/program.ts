@@ -3,6 +3,7 @@ import { addCall } from './commands/call.js';
 import { addCertificates } from './commands/certs.js';
 import { addDirector } from './commands/director.js';
 import type { Finish } from './commands/finish.js';
+import { addKeyValue } from './commands/kv.js';
 import { addLoadtest } from './commands/loadtest.js';
 import { addMember } from './commands/member.js';
 import { addMembers } from './commands/members.js';
@@ -30,6 +31,7 @@ export function createProgram(finish: Finish): Command {
   addStatus(program, finish);
   addMembers(program, finish);
   addMember(program, finish);
+  addKeyValue(program, finish);
   addLoadtest(program, finish);
   addWal(program, finish);
   return program;

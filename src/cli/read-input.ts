@@ -3,7 +3,9 @@ import { UsageError } from './failure.js';
 
 /** The JSON argument of a command; `-` reads all of stdin. */
 export async function readJson(text: string): Promise<unknown> {
-  return text === '-' ? parseJson(await readAll(), 'standard input') : parseJson(text, 'argument JSON');
+  return text === '-'
+    ? parseJson((await readBytes()).toString('utf8'), 'standard input')
+    : parseJson(text, 'argument JSON');
 }
 
 /** One message per line, each sent as soon as it is there; `-` reads stdin. Empty lines are skipped. */
@@ -26,10 +28,11 @@ export function parseJson(text: string, what: string): unknown {
   }
 }
 
-async function readAll(): Promise<string> {
+/** All of standard input. */
+export async function readBytes(): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 const SHOWN_MAX = 80;

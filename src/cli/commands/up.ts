@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { initCertificates, parseAddress } from '../../index.js';
+import { formatAddress, initCertificates, parseAddress } from '../../index.js';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, errorLine, UsageError } from '../failure.js';
 import { address, httpAddress, wholeNumber } from '../flags.js';
 import { loadServices } from '../load-services.js';
@@ -9,6 +9,7 @@ import { print, printError, serveWithoutReader } from '../output.js';
 import { type Ready, readyLine } from '../ready-line.js';
 import { addServing, optionsOf, type ServingFlags } from '../shared-options.js';
 import { StopRequest } from '../stop-request.js';
+import { ClusterData } from '../supervise/cluster-data.js';
 import { LocalCluster } from '../supervise/local-cluster.js';
 import { EndedEarly, type ProcessSpec } from '../supervise/managed-process.js';
 import type { Finish } from './finish.js';
@@ -17,6 +18,7 @@ interface UpFlags extends ServingFlags {
   readonly directors: number;
   readonly workers: number;
   readonly listen: string;
+  readonly data?: string;
   readonly service?: string;
   readonly http?: string;
 }
@@ -25,35 +27,54 @@ export function addUp(program: Command, finish: Finish): void {
   const command = program
     .command('up')
     .description('Run a local cluster of real processes until Ctrl-C; a process that ends is started again.')
-    .option('--directors <N>', 'directors; more than 1 comes with Raft', wholeNumber(1, 9), 1)
+    .option('--directors <N>', 'directors d1, d2, ...', wholeNumber(1, 9), 1)
     .option('--workers <N>', 'workers w1, w2, ... on free ports', wholeNumber(0, 256), 3)
-    .option('--listen <HOST:PORT>', 'UDP address of the director', address, '127.0.0.1:7401')
+    .option(
+      '--listen <HOST:PORT>',
+      'UDP address of d1; the others have the ports behind it, and with port 0 all have free ones',
+      address,
+      DEFAULT_LISTEN,
+    )
+    .option(
+      '--data <DIR>',
+      'where the directors keep their data for the next run (default: a temporary directory, removed at the end)',
+    )
     .option('--service <FILE>', 'ES module that exports implementations (default: built-in echo.echo and text.count)')
     .option(
       '--http <HOST:PORT>',
-      'the director’s /healthz, /metrics and /status; a port alone is on 127.0.0.1 (default: off)',
+      '/healthz, /metrics and /status of d1, of the others on the ports behind it; a port alone is on 127.0.0.1 (default: off)',
       httpAddress,
     );
   addServing(command, 'warn').action((flags: UpFlags) => finish(runUp(flags)));
 }
 
 async function runUp(flags: UpFlags): Promise<number> {
-  if (flags.directors > 1) {
-    throw new UsageError(
-      `option '--directors' is ${flags.directors}; allowed: 1, because several directors come with Raft`,
-    );
-  }
+  checkPorts(flags);
   serveWithoutReader();
   // What every process would trip over is said once, here.
   optionsOf(flags);
   await loadServices(flags.service);
   await makeCertificates(flags);
+  const { directors, listen, data: dir } = flags;
+  const data = await ClusterData.open({ dir, directors, listen, isListenGiven: listen !== DEFAULT_LISTEN });
+  try {
+    return await runCluster(flags, data);
+  } finally {
+    data.remove();
+  }
+}
+
+async function runCluster(flags: UpFlags, data: ClusterData): Promise<number> {
   const cluster = new LocalCluster({
-    director: directorSpec(flags),
-    workers: (director) => Array.from({ length: flags.workers }, (_, index) => workerSpec(flags, director, index + 1)),
+    directors: [...data.addresses.keys()].map((id, index) => directorSpec(flags, data, id, index)),
+    workers: (ready) => Array.from({ length: flags.workers }, (_, index) => workerSpec(flags, ready, index + 1)),
     stopTimeoutMs: flags.drainTimeout + STOP_GRACE_MS,
   });
-  const stop = new StopRequest({ withParent: flags.exitWithParent, onForce: () => cluster.kill() });
+  const onForce = (): void => {
+    cluster.kill();
+    data.remove();
+  };
+  const stop = new StopRequest({ withParent: flags.exitWithParent, onForce });
   try {
     const starting = cluster.start();
     const first = await Promise.race([starting, stop.requested]);
@@ -72,34 +93,50 @@ async function runUp(flags: UpFlags): Promise<number> {
   }
 }
 
-async function makeCertificates({ certs, workers }: UpFlags): Promise<void> {
+/** @throws UsageError when the ports behind the first one do not exist */
+function checkPorts({ directors, listen, http }: UpFlags): void {
+  for (const [option, at] of [
+    ['listen', listen],
+    ['http', http],
+  ] as const) {
+    if (at === undefined || parseAddress(at).port + directors - 1 <= PORT_MAX) continue;
+    throw new UsageError(`option '--${option}' is '${at}'; there are no ${directors} ports from that one on`);
+  }
+}
+
+async function makeCertificates({ certs, directors, workers }: UpFlags): Promise<void> {
   if (existsSync(join(certs, 'ca.crt'))) return;
-  await initCertificates({ dir: certs, directors: 1, workers, clients: 1 });
+  await initCertificates({ dir: certs, directors, workers, clients: 1 });
   printError(`flotilla: made development certificates in ${certs}`);
 }
 
-function announce({ directors, workers }: UpFlags, director: Ready): void {
+function announce({ directors, workers }: UpFlags, [director]: readonly Ready[]): void {
+  if (director === undefined) return;
   const { id: _id, role: _role, address: directorAddress, ...more } = director;
   const fields = { directors: String(directors), workers: String(workers), ...more };
   print(readyLine({ role: 'cluster', id: 'local', address: directorAddress, ...fields }));
 }
 
-function directorSpec(flags: UpFlags): ProcessSpec {
+function directorSpec(flags: UpFlags, data: ClusterData, id: string, index: number): ProcessSpec {
+  const listen = data.addresses.get(id) ?? flags.listen;
+  const peers = [...data.addresses].map(([peer, at]) => `${peer}=${joinable(at)}`);
   return {
-    name: 'director d1',
+    name: `director ${id}`,
     args: (last) => [
       'director',
-      ...['--id', 'd1'],
-      ...['--listen', last?.address ?? flags.listen],
-      ...(flags.http === undefined ? [] : ['--http', last?.http ?? flags.http]),
+      ...['--id', id],
+      ...['--listen', listen],
+      ...['--data', data.of(id)],
+      ...['--peers', peers.join(',')],
+      ...(flags.http === undefined ? [] : ['--http', last?.http ?? portBehind(flags.http, index)]),
       ...servingArgs(flags),
     ],
   };
 }
 
-function workerSpec(flags: UpFlags, director: Ready, number: number): ProcessSpec {
+function workerSpec(flags: UpFlags, directors: readonly Ready[], number: number): ProcessSpec {
   const { host } = parseAddress(flags.listen);
-  const anyPort = host.includes(':') ? `[${host}]:0` : `${host}:0`;
+  const anyPort = formatAddress({ host, port: 0 });
   return {
     name: `worker w${number}`,
     args: (last) => [
@@ -107,11 +144,17 @@ function workerSpec(flags: UpFlags, director: Ready, number: number): ProcessSpe
       ...['--id', `w${number}`],
       // Where it was before, so that clients find it at once; if that port is taken, the next start takes a free one.
       ...['--listen', last?.address ?? anyPort],
-      ...['--join', joinable(director.address)],
+      ...['--join', directors.map((director) => joinable(director.address)).join(',')],
       ...(flags.service === undefined ? [] : ['--service', flags.service]),
       ...servingArgs(flags),
     ],
   };
+}
+
+/** The address `index` ports further on; with port 0 each takes a free one. */
+function portBehind(first: string, index: number): string {
+  const { host, port } = parseAddress(first);
+  return formatAddress({ host, port: port === 0 ? 0 : port + index });
 }
 
 /** A director that listens on all interfaces is reached through the loopback one. */
@@ -131,3 +174,5 @@ function servingArgs({ certs, config, logLevel, watchdog, drainTimeout }: UpFlag
 
 /** Time beyond the drain for a process to leave before it is killed. */
 const STOP_GRACE_MS = 5_000;
+const PORT_MAX = 65_535;
+const DEFAULT_LISTEN = '127.0.0.1:7401';

@@ -4,17 +4,18 @@ import { type Ready, readyLine } from '../ready-line.js';
 import { ManagedProcess, type ProcessSpec } from './managed-process.js';
 
 export interface LocalClusterSpec {
-  readonly director: ProcessSpec;
-  /** Given where the director listens. */
-  readonly workers: (director: Ready) => readonly ProcessSpec[];
+  /** At least one. They start together: directors that found a cluster wait for one another. */
+  readonly directors: readonly ProcessSpec[];
+  /** Given where the directors listen. */
+  readonly workers: (directors: readonly Ready[]) => readonly ProcessSpec[];
   /** Time for each process to end by itself, in milliseconds. */
   readonly stopTimeoutMs: number;
 }
 
-/** A director and its workers as processes of their own, each started again when it ends by itself. */
+/** Directors and their workers as processes of their own, each started again when it ends by itself. */
 export class LocalCluster {
   private readonly spec: LocalClusterSpec;
-  private director: ManagedProcess | undefined;
+  private directors: ManagedProcess[] = [];
   private workers: ManagedProcess[] = [];
   private stopping = false;
 
@@ -23,29 +24,30 @@ export class LocalCluster {
   }
 
   /**
-   * Resolves, with the director's ready line, when all are ready.
+   * Resolves, with the directors' ready lines, when all are ready.
    *
    * @throws EndedEarly when a process ends before it is ready; the others go on until `stop` or `kill`
    */
-  async start(): Promise<Ready> {
-    this.director = this.manage(this.spec.director);
-    const director = await this.director.start();
+  async start(): Promise<readonly Ready[]> {
+    this.directors = this.spec.directors.map((director) => this.manage(director));
+    const ready = await Promise.all(this.directors.map((director) => director.start()));
     if (this.stopping) throw new CommandFailure('stopped while starting');
-    this.workers = this.spec.workers(director).map((worker) => this.manage(worker));
+    this.workers = this.spec.workers(ready).map((worker) => this.manage(worker));
     await Promise.all(this.workers.map((worker) => worker.start()));
-    return director;
+    return ready;
   }
 
-  /** Drains the workers, which tell the director that they leave, and then the director. */
+  /** Drains the workers, which tell the directors that they leave, and then the directors. */
   async stop(): Promise<void> {
     this.stopping = true;
-    await Promise.all(this.workers.map((worker) => worker.stop(this.spec.stopTimeoutMs)));
-    await this.director?.stop(this.spec.stopTimeoutMs);
+    const { stopTimeoutMs } = this.spec;
+    await Promise.all(this.workers.map((worker) => worker.stop(stopTimeoutMs)));
+    await Promise.all(this.directors.map((director) => director.stop(stopTimeoutMs)));
   }
 
   kill(): void {
     this.stopping = true;
-    for (const process of [...this.workers, this.director]) process?.kill();
+    for (const process of [...this.workers, ...this.directors]) process.kill();
   }
 
   private manage(spec: ProcessSpec): ManagedProcess {

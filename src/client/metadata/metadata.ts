@@ -103,20 +103,25 @@ export class Metadata implements MetadataApi, AsyncDisposable {
 
   /** All entries of a selection in key order, read in parts of one state: that after `revision`, or the latest. */
   async *entries(keys: KeySelector, options: RangeKeysOptions = {}): AsyncGenerator<MetadataEntry, void, undefined> {
+    for await (const { items } of this.pages(keys, options)) yield* items;
+  }
+
+  /** The parts that {@link entries} reads, at least one; all have the same `revision`: that of the first part. */
+  async *pages(keys: KeySelector, options: RangeKeysOptions = {}): AsyncGenerator<RangeResult, void, undefined> {
     const { limit = Number.POSITIVE_INFINITY } = options;
     const { to } = keyRangeOf(keys);
     let left = limit;
     let { revision } = options;
     let rest = keys;
-    while (left > 0) {
+    for (;;) {
       // The first part decides which state it is; the others need no newer one.
       const newness = revision === undefined ? {} : { revision };
       const page = await this.range(rest, { ...options, ...newness, limit: Math.min(left, PAGE_KEYS) });
       revision ??= page.revision;
       left -= page.items.length;
-      yield* page.items;
+      yield { ...page, revision };
       const last = page.items.at(-1);
-      if (last === undefined || !page.more) return;
+      if (last === undefined || !page.more || left <= 0) return;
       rest = { from: `${last.key}\u0000`, to };
     }
   }

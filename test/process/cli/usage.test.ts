@@ -31,9 +31,9 @@ describe('flotilla', () => {
     expect(stderr).to.equal(
       "flotilla: option '--workers <N>' argument 'many' is invalid. Allowed: a whole number from 0 to 256.\n",
     );
-    const raft = await sandbox.run(['up', '--directors', '3']);
-    expect(raft.code).to.equal(2);
-    expect(raft.stderr).to.match(/^flotilla: option '--directors' is 3; allowed: 1.*Raft\n$/);
+    const alone = await sandbox.run(['director', '--id', 'd1', '--listen', '127.0.0.1:0', '--join', '127.0.0.1:1']);
+    expect(alone.code).to.equal(2);
+    expect(alone.stderr).to.match(/^flotilla: option '--join' needs option '--data': .*\n$/);
     const json = await sandbox.run(['call', 'a.b', '{a', '--json']);
     expect(json.code).to.equal(2);
     expect(JSON.parse(json.stderr).error).to.include({ code: 'USAGE' });

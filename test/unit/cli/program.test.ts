@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Command } from 'commander';
 import { CommanderError } from 'commander';
-import { exitCodeOf } from '../../../src/cli/failure.js';
+import { exitCodeOf, UsageError } from '../../../src/cli/failure.js';
 import { createProgram } from '../../../src/cli/program.js';
 
 const unused = async (work: Promise<number>): Promise<void> => {
@@ -27,6 +27,16 @@ async function refusal(...args: string[]): Promise<CommanderError> {
   throw new Error(`accepted: ${args.join(' ')}`);
 }
 
+/** How a command fails that commander accepts. */
+async function failure(...args: string[]): Promise<Error> {
+  try {
+    await createProgram(unused).parseAsync(args, { from: 'user' });
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error(`accepted: ${args.join(' ')}`);
+}
+
 describe('the command line', () => {
   const commands = commandsOf(createProgram(unused));
 
@@ -46,6 +56,12 @@ describe('the command line', () => {
       'member demote',
       'member remove',
       'member transfer',
+      'kv get',
+      'kv put',
+      'kv del',
+      'kv range',
+      'kv watch',
+      'kv txn',
       'loadtest',
       'wal inspect',
       'wal repair',
@@ -94,12 +110,49 @@ describe('the command line', () => {
       ['director', '--id', 'a/b', '--listen', '127.0.0.1:0'],
       ['worker', '--listen', '127.0.0.1:0'],
       ['worker', '--listen', 'x', '--join', '127.0.0.1:1'],
+      ['director', '--id', 'd1', '--listen', '127.0.0.1:0', '--peers', 'd1'],
+      ['director', '--id', 'd1', '--listen', '127.0.0.1:0', '--join', '127.0.0.1:0'],
+      ['member', 'add'],
+      ['member', 'add', 'a/b'],
+      ['member', 'promote', 'd4', '127.0.0.1:7404'],
+      ['member', 'remove', 'd4', '--group', '70000'],
+      ['kv', 'get'],
+      ['kv', 'get', 'a', '--consistency', 'strong'],
+      ['kv', 'put', 'a'],
+      ['kv', 'put', 'a', 'b', '--lease', '5'],
+      ['kv', 'range', 'a', '--limit', '0'],
+      ['kv', 'watch', 'a', '--from-revision', '0'],
+      ['kv', 'txn'],
+      ['up', '--directors', '10'],
       ['up', '--workers', 'three'],
       ['up', '--log-level', 'loud'],
       ['up', '--watchdog', '0.1'],
       ['loadtest', '--rate'],
     ]) {
       expect(exitCodeOf(await refusal(...args)), args.join(' ')).to.equal(2);
+    }
+  });
+
+  it('refuses flags that contradict each other, and says which', async () => {
+    const director = ['director', '--id', 'd1', '--listen', '127.0.0.1:0', '--certs', 'nowhere'];
+    const peers = ['--peers', 'd1=127.0.0.1:1,d2=127.0.0.1:2'];
+    for (const [args, text] of [
+      [[...director, ...peers], "'--peers' needs option '--data'"],
+      [[...director, '--join', '127.0.0.1:1'], "'--join' needs option '--data'"],
+      [[...director, ...peers, '--join', '127.0.0.1:1', '--data', 'd'], "'--peers' is for a new cluster"],
+      [[...director, '--peers', 'd2=127.0.0.1:2', '--data', 'd'], 'does not name this director: add d1='],
+      [['up', '--directors', '3', '--listen', '127.0.0.1:65534'], 'no 3 ports'],
+      [['kv', 'range', 'a', '--from', 'b'], "PREFIX 'a' cannot be used with option '--from'"],
+      [['kv', 'range', '--count', '--limit', '3'], "'--count' cannot be used with option '--limit'"],
+      [['kv', 'watch', 'a', '--to', 'b'], "PREFIX 'a' cannot be used with option '--to'"],
+      [['kv', 'del'], 'name a KEY'],
+      [['kv', 'del', 'a', '--prefix', 'b'], "KEY cannot be used with option '--prefix'"],
+      [['kv', 'del', '--prefix', ''], 'every key there is'],
+      [['kv', 'txn', '{"if":1}'], 'if is a list'],
+    ] as const) {
+      const error = await failure(...args);
+      expect(error, args.join(' ')).to.be.instanceOf(UsageError);
+      expect(error.message, args.join(' ')).to.include(text);
     }
   });
 
