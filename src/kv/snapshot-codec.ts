@@ -57,9 +57,7 @@ export function hashState(state: KvState): string {
 
 function* payloads(state: KvState): Generator<Buffer> {
   const writer = new ByteWriter(LIMITS.kvSnapshotChunkBytes);
-  for (const _ of writeRecords(state, writer)) {
-    if (writer.length >= LIMITS.kvSnapshotChunkBytes) yield writer.take();
-  }
+  for (const _ of writeRecords(state, writer, LIMITS.kvSnapshotChunkBytes)) yield writer.take();
   if (writer.length > 0) yield writer.take();
 }
 

@@ -3,6 +3,7 @@ import type { ByteWriter } from './byte-writer.js';
 import type { KeyVersion } from './key-version.js';
 import { isLive } from './key-version.js';
 import { KvState } from './kv-state.js';
+import type { Lease } from './lease-table.js';
 import { sequencesOf } from './session-table.js';
 
 /**
@@ -17,56 +18,63 @@ import { sequencesOf } from './session-table.js';
  *   end      number of records before
  * ```
  *
- * Yields after each record: the writer may be emptied there.
+ * Yields after a record that fills the writer to `fullBytes` or beyond: it is to be emptied there.
  */
-export function* writeRecords(state: KvState, writer: ByteWriter): Generator<void> {
-  let count = 0;
-  for (const write of recordWriters(state)) {
-    write(writer);
-    count += 1;
-    yield;
+export function* writeRecords(state: KvState, writer: ByteWriter, fullBytes: number): Generator<void> {
+  const { store, leases, sessions } = state;
+  writeHead(writer, state);
+  let count = 1;
+  for (const history of store.histories()) {
+    for (const version of history.all()) {
+      writeVersion(writer, version);
+      count += 1;
+      if (writer.length >= fullBytes) yield;
+    }
   }
-  writer.byte(RECORD.end);
-  writer.uint(count);
-  yield;
-}
-
-function* recordWriters({ store, leases, sessions }: KvState): Generator<(writer: ByteWriter) => void> {
-  yield (writer) => {
-    writer.byte(RECORD.head);
-    writer.text(MAGIC);
-    writer.uint(VERSION);
-    for (const revision of [store.revision, store.compactRevision, store.forgottenRevision]) writer.uint(revision);
-    writer.uint(leases.clockMs);
-    writer.uint(leases.nextId);
-  };
-  for (const version of store.versions()) yield (writer) => writeVersion(writer, version);
-  for (const [, { id, ttlMs, expiresAtMs, isReserved }] of leases.leases.entries()) {
-    yield (writer) => {
-      writer.byte(RECORD.lease);
-      for (const value of [id, ttlMs, expiresAtMs]) writer.uint(value);
-      writer.byte(isReserved ? 1 : 0);
-    };
+  for (const [, lease] of leases.leases.entries()) {
+    writeLease(writer, lease);
+    count += 1;
+    if (writer.length >= fullBytes) yield;
   }
   for (const { id, floor } of sessions.sessions()) {
-    yield (writer) => {
-      writer.byte(RECORD.session);
-      writer.uint(id);
-      writer.uint(floor);
-    };
+    writer.byte(RECORD.session);
+    writer.uint(id);
+    writer.uint(floor);
+    count += 1;
+    if (writer.length >= fullBytes) yield;
   }
   for (const session of sessions.sessions()) {
     for (const sequence of sequencesOf(session)) {
-      const reply = session.replies.get(sequence);
-      yield (writer) => {
-        writer.byte(RECORD.reply);
-        writer.uint(session.id);
-        writer.uint(sequence);
-        writer.byte(reply === undefined ? 0 : 1);
-        if (reply !== undefined) writer.data(reply);
-      };
+      writeReply(writer, session.id, sequence, session.replies.get(sequence));
+      count += 1;
+      if (writer.length >= fullBytes) yield;
     }
   }
+  writer.byte(RECORD.end);
+  writer.uint(count);
+}
+
+function writeHead(writer: ByteWriter, { store, leases }: KvState): void {
+  writer.byte(RECORD.head);
+  writer.text(MAGIC);
+  writer.uint(VERSION);
+  for (const revision of [store.revision, store.compactRevision, store.forgottenRevision]) writer.uint(revision);
+  writer.uint(leases.clockMs);
+  writer.uint(leases.nextId);
+}
+
+function writeLease(writer: ByteWriter, { id, ttlMs, expiresAtMs, isReserved }: Lease): void {
+  writer.byte(RECORD.lease);
+  for (const value of [id, ttlMs, expiresAtMs]) writer.uint(value);
+  writer.byte(isReserved ? 1 : 0);
+}
+
+function writeReply(writer: ByteWriter, session: number, sequence: number, reply: Uint8Array | undefined): void {
+  writer.byte(RECORD.reply);
+  writer.uint(session);
+  writer.uint(sequence);
+  writer.byte(reply === undefined ? 0 : 1);
+  if (reply !== undefined) writer.data(reply);
 }
 
 function writeVersion(writer: ByteWriter, version: KeyVersion): void {

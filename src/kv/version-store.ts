@@ -97,12 +97,12 @@ export class VersionStore {
     return this.byKey.get(key)?.at(revision);
   }
 
-  /** Every version, in order of keys and revisions. */
-  *versions(): Generator<KeyVersion> {
-    for (const [, history] of this.ordered.entries()) yield* history.all();
+  /** Every key that has versions, in order. */
+  *histories(): Generator<KeyHistory> {
+    for (const [, history] of this.ordered.entries()) yield history;
   }
 
-  /** Adds a version as it is, from a snapshot: in the order of {@link versions}. */
+  /** Adds a version as it is, from a snapshot: in the order of {@link histories} and of their versions. */
   load(version: KeyVersion): void {
     const history = this.own(version.key);
     const before = history.live;
@@ -185,7 +185,7 @@ export class VersionStore {
     }
   }
 
-  /** A frozen copy, for {@link versions} and the numbers only: what a snapshot is written from. */
+  /** A frozen copy, for {@link histories} and the numbers only: what a snapshot is written from. */
   copy(): VersionStore {
     assert(this.firstChange === undefined, 'a copy between two revisions');
     const copy = new VersionStore();
