@@ -36,7 +36,10 @@ export interface ReadOptions {
   readonly timeThresholdMs: number;
 }
 
-/** When snapshots are taken, and how much of the log outlives them. */
+/**
+ * When snapshots are taken, and how much of the log outlives them. However large the state is: not before the log has
+ * grown by twice the size of the last snapshot.
+ */
 export interface SnapshotOptions {
   /** Payload bytes applied since the last snapshot. Larger: a longer restart, a larger log, fewer snapshots. */
   readonly logBytes: number;

@@ -25,6 +25,8 @@ export class Snapshotter {
   private readonly applier: Applier;
   /** The snapshots that are kept, oldest first. */
   private kept: SnapshotMeta[];
+  /** Of the last one that was taken here. */
+  private newestBytes = 0;
   private entriesSince = 0;
   private bytesSince = 0;
   /** Bytes applied in all, now and at some indices before: what finds the index that lies `keepBytes` back. */
@@ -65,6 +67,8 @@ export class Snapshotter {
   run(nowMs: number): void {
     const { logBytes, logEntries } = this.host.options.snapshot;
     if (this.bytesSince < logBytes && this.entriesSince < logEntries) return;
+    // Or a large state would be written over and over: no more bytes than the log has.
+    if (this.bytesSince < SNAPSHOT_SHARE * this.newestBytes) return;
     if (this.taking !== undefined || this.applier.isRestoring || nowMs < this.retryMs) return;
     this.take().catch((error: unknown) => {
       this.retryMs = this.host.nowMs() + RETRY_MS;
@@ -122,10 +126,11 @@ export class Snapshotter {
     this.entriesSince = 0;
     this.bytesSince = 0;
     try {
-      await parts.snapshots.save(meta, parts.machine.snapshot());
+      const { sizeBytes } = await parts.snapshots.save(meta, parts.machine.snapshot());
+      this.newestBytes = sizeBytes;
     } catch (error) {
       if (error instanceof FlotillaError && error.code === 'DISK_FAILED') host.fail(error);
-      this.bytesSince = host.options.snapshot.logBytes; // due again at once, but for the pause
+      this.bytesSince = Math.max(host.options.snapshot.logBytes, SNAPSHOT_SHARE * this.newestBytes); // due again at once, but for the pause
       throw error;
     }
     host.counters.snapshotsTaken += 1;
@@ -161,6 +166,8 @@ export class Snapshotter {
   }
 }
 
+/** Log bytes for each byte of a snapshot before the next one. Larger: fewer snapshots, a longer log, a longer restart. */
+const SNAPSHOT_SHARE = 2;
 /** How finely the bytes kept in memory are counted. */
 const MARKS = 16;
 /** After a snapshot that could not be stored (a full disk, say). */

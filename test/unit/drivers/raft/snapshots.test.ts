@@ -26,6 +26,17 @@ describe('drivers/raft: snapshots', () => {
     expect(leader.group.counters.entries).to.be.below(10);
   });
 
+  it('a large state is not written over and over: the log grows by twice its size between two snapshots', async () => {
+    const cluster = await GroupCluster.start({
+      options: { batch: { commandsMax: 1 }, snapshot: { logBytes: 5_000, logEntries: 5 } },
+    });
+    const leader = await cluster.leader();
+    // The state is as large as the log: after 5,000 bytes, 15,000, 45,000, and not before 135,000.
+    await propose(cluster, leader, 60, 'x'.repeat(900));
+    await cluster.until(() => leader.group.counters.snapshotsTaken >= 3, 'three snapshots');
+    expect(leader.group.counters.snapshotsTaken).to.equal(3);
+  });
+
   it('entries kept behind a snapshot are bounded by their bytes', async () => {
     const cluster = await GroupCluster.start({
       options: { batch: { commandsMax: 1 }, snapshot: { logEntries: 100, keepEntries: 90, keepBytes: 16_000 } },
