@@ -84,7 +84,7 @@ export function metadataOpener(
   open: (target: ChannelTarget) => NodeChannel,
 ): () => Metadata {
   const common = { clock, random, logger };
-  return () => new Metadata({ ...common, port: new ClusterPort({ ...common, directors: directors(), open }) });
+  return () => new Metadata({ ...common, port: new ClusterPort({ ...common, directors, open }) });
 }
 
 /** Puts a `WorkerRegistry` that is used alone together. */
@@ -97,5 +97,6 @@ export function assembleRegistry(options: AssembleOptions): { registry: WorkerRe
 }
 
 function strategyOf({ strategy, settings }: AssembleOptions): Strategy {
-  return strategy ?? createStrategy(settings.balancing.strategy, settings.balancing.zone);
+  const { balancing } = settings;
+  return strategy ?? createStrategy(balancing.strategy, balancing.zone, balancing.zoneSpillFactor);
 }

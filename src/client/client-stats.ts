@@ -24,7 +24,7 @@ export interface WorkerStats {
   /** Exponentially weighted mean. */
   readonly latencyMs: number;
   readonly ejected: boolean;
-  /** It has not answered a health probe. */
+  /** It has not answered a health probe, or the cluster suspects it. */
   readonly suspected: boolean;
   readonly resumed: boolean;
   readonly earlyData: boolean;

@@ -237,7 +237,7 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
 }
 
 function statsOf(link: WorkerLink): WorkerStats {
-  const { record, channel, outlier, outstanding, calls, suspected } = link;
+  const { record, channel, outlier, outstanding, calls, liveness } = link;
   return {
     id: record.id,
     address: formatAddress(record.address),
@@ -246,7 +246,7 @@ function statsOf(link: WorkerLink): WorkerStats {
     calls,
     latencyMs: channel.latencyEwmaMs,
     ejected: outlier.ejectedUntilMs !== 0,
-    suspected,
+    suspected: link.suspected || liveness !== 'alive',
     resumed: channel.resumed,
     earlyData: channel.earlyData,
   };

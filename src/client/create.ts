@@ -40,7 +40,7 @@ export interface DirectoryOptions extends Options {
   readonly tls: TlsOptions;
   /** Which worker serves a call. Default `leastConnections`; a `Strategy` object brings one of your own. */
   readonly strategy?: StrategyName | Strategy | undefined;
-  /** Prefer workers whose tag `zone` is this; the others serve when none there is usable. */
+  /** Prefer workers whose tag `zone` is this; the others serve when none there is usable, or all are overloaded. */
   readonly zone?: string | undefined;
   /** Time for finding the first director, in milliseconds. Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;

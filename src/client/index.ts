@@ -1,6 +1,7 @@
 export { type AdminOptions, ClusterAdmin, type MembershipChange } from './admin.js';
 export {
   type Candidate,
+  checkWeight,
   eligible,
   type PickContext,
   STRATEGY_NAMES,

@@ -34,14 +34,18 @@ export class LinkSet {
   /** What the channels of dropped links measured. */
   private readonly pastLatency = new ClassLatency();
   private readonly health = new Map<WorkerLink, WorkerHealth>();
-  private readonly stopListening: () => void;
+  private readonly stopListening: (() => void)[];
   private timer: Timer | undefined;
   private closed = false;
   private started = false;
 
   constructor(deps: LinkSetDependencies) {
     this.deps = deps;
-    this.stopListening = deps.table.onChange((change) => this.take(change));
+    const { table } = deps;
+    this.stopListening = [
+      table.onChange((change) => this.take(change)),
+      table.onLiveness((id, liveness) => this.linksById.get(id)?.setLiveness(liveness)),
+    ];
     for (const worker of deps.table.list()) this.add(worker);
     this.arm();
   }
@@ -82,7 +86,7 @@ export class LinkSet {
 
   async close(): Promise<void> {
     this.closed = true;
-    this.stopListening();
+    for (const stop of this.stopListening) stop();
     this.timer?.cancel();
     const links = [...this.linksById.values(), ...this.retired];
     this.linksById.clear();
@@ -98,7 +102,7 @@ export class LinkSet {
     const { worker } = change;
     if (change.type === 'added') this.add(worker);
     else if (change.type === 'removed') this.retire(worker.id, change.cause === 'replaced');
-    else if (sameProcess(worker, change.previous)) this.linksById.get(worker.id)?.update(worker);
+    else if (sameProcess(worker, change.previous)) this.update(worker);
     else {
       this.retire(worker.id, true);
       this.add(worker);
@@ -106,11 +110,19 @@ export class LinkSet {
     this.deps.onLinks();
   }
 
+  private update(record: WorkerRecord): void {
+    const link = this.linksById.get(record.id);
+    if (link === undefined) return;
+    link.update(record);
+    this.setWeight(link, this.deps.clock.nowMs());
+  }
+
   private add(record: WorkerRecord): void {
-    const { clock, open, onUsable, warmMax } = this.deps;
+    const { clock, open, onUsable, table, warmMax } = this.deps;
     for (const link of this.retired) if (isSuccessor(record, link.record)) this.drop(link);
     const knownSinceMs = this.started ? clock.nowMs() : Number.NEGATIVE_INFINITY;
     const link = new WorkerLink(record, open(record), knownSinceMs, onUsable);
+    link.setLiveness(table.livenessOf(record.id));
     this.linksById.set(record.id, link);
     this.health.set(link, new WorkerHealth(link, clock.nowMs()));
     this.setWeight(link, clock.nowMs());
@@ -174,7 +186,8 @@ export class LinkSet {
   private setWeight(link: WorkerLink, nowMs: number): void {
     const { slowStartMs } = this.deps;
     const age = nowMs - link.knownSinceMs;
-    link.weight = age >= slowStartMs ? 1 : Math.max(WEIGHT_MIN, age / slowStartMs);
+    const grown = age >= slowStartMs ? 1 : Math.max(WEIGHT_MIN, age / slowStartMs);
+    link.weight = link.capacity * grown;
   }
 }
 
@@ -188,5 +201,5 @@ function sameProcess(a: WorkerRecord, b: WorkerRecord): boolean {
 }
 
 const TICK_MS = 100;
-/** Share of the calls that a worker gets when it has just appeared. */
+/** Share of its capacity that a worker gets when it has just appeared. */
 const WEIGHT_MIN = 0.1;

@@ -1,7 +1,8 @@
 import type { WorkerRecord } from '../ports/index.js';
-import { type Candidate, hash32, type Usability } from './balance/index.js';
+import { type Candidate, hash32, type Usability, workerWeight } from './balance/index.js';
 import type { NodeChannel } from './node-channel.js';
 import { newOutlierRecord, type OutlierRecord } from './outlier.js';
+import type { Liveness } from './worker-table.js';
 
 /** A unary call at a link, known there so that it can be rescued when the worker falls silent. */
 export interface RescuableCall {
@@ -23,6 +24,7 @@ export class WorkerLink implements Candidate {
   outstanding = 0;
   othersLoad = 0;
   weight = 1;
+  capacity: number;
   usability: Usability = 0;
   /** Calls that were given to it, for `calls per worker`. */
   calls = 0;
@@ -30,8 +32,10 @@ export class WorkerLink implements Candidate {
   answers = 0;
   /** It is gone or replaced: it finishes what it has. */
   retired = false;
-  /** It did not answer a health probe. */
+  /** It did not answer a health probe of ours. */
   suspected = false;
+  /** What the cluster thinks of it. */
+  liveness: Liveness = 'alive';
   /** When it became known, for the slow start; `-Infinity` for those that were there before us. */
   readonly knownSinceMs: number;
   /** Unary calls in progress, in no order. */
@@ -46,6 +50,7 @@ export class WorkerLink implements Candidate {
     this.onUsable = onUsable;
     this.hash = hash32(record.id);
     this.zone = zoneOf(record);
+    this.capacity = workerWeight(record.tags);
     channel.onState(() => this.refresh());
     this.refresh();
   }
@@ -57,6 +62,7 @@ export class WorkerLink implements Candidate {
   update(record: WorkerRecord): void {
     this.record = record;
     this.zone = zoneOf(record);
+    this.capacity = workerWeight(record.tags);
     this.refresh();
   }
 
@@ -90,7 +96,15 @@ export class WorkerLink implements Candidate {
     if (this.suspected === suspected) return;
     this.suspected = suspected;
     this.refresh();
-    if (suspected) for (const call of [...this.unaryCalls]) call.rescue();
+    if (suspected) this.rescueCalls();
+  }
+
+  /** The cluster thinks otherwise of the worker than before. Calls that a suspected one has are left to our own probes. */
+  setLiveness(liveness: Liveness): void {
+    if (this.liveness === liveness) return;
+    this.liveness = liveness;
+    this.refresh();
+    if (liveness === 'failed') this.rescueCalls();
   }
 
   /** A call got its answer, a result or an error that the worker sent. */
@@ -106,12 +120,17 @@ export class WorkerLink implements Candidate {
     this.outstanding -= 1;
   }
 
+  private rescueCalls(): void {
+    for (const call of [...this.unaryCalls]) call.rescue();
+  }
+
   private currentUsability(): Usability {
     const { state, peerDraining } = this.channel;
     if (this.retired || this.record.state === 'draining' || peerDraining || state === 'closed') return 0;
-    if (this.outlier.ejectedUntilMs !== 0) return 0;
+    if (this.outlier.ejectedUntilMs !== 0 || this.liveness === 'failed') return 0;
+    const isSuspected = this.suspected || this.liveness === 'suspected';
     // `idle` is as good as ready: it connects with the first call, and would never get one otherwise.
-    return this.suspected || state === 'connecting' || state === 'unavailable' ? 1 : 2;
+    return isSuspected || state === 'connecting' || state === 'unavailable' ? 1 : 2;
   }
 }
 

@@ -1,6 +1,6 @@
 import { RpcError } from '../base/index.js';
 import type { Random, WorkerRecord } from '../ports/index.js';
-import { type Candidate, hash32, type Strategy, type Usability } from './balance/index.js';
+import { type Candidate, hash32, type Strategy, type Usability, workerWeight } from './balance/index.js';
 import { parseFilter } from './filter.js';
 import type { RegistryWatcher } from './registry-watcher.js';
 import { type Routed, Router } from './router.js';
@@ -143,8 +143,8 @@ export function createListRouter(table: WorkerTable, strategy: Strategy, random:
     listed.clear();
     for (const record of table.list()) {
       const known = before.get(record.id);
-      const worker = known?.record.instance === record.instance ? known : new ListedWorker(record);
-      worker.record = record;
+      const worker = known?.record.instance === record.instance ? known : new ListedWorker(record, table);
+      worker.update(record);
       listed.set(record.id, worker);
     }
     return [...listed.values()];
@@ -158,20 +158,29 @@ class ListedWorker implements Candidate, Selectable {
   outstanding = 0;
   readonly othersLoad = 0;
   readonly latencyMs = 0;
-  readonly weight = 1;
   readonly hash: number;
+  zone: string | undefined;
+  capacity = 1;
+  weight = 1;
+  private readonly table: WorkerTable;
 
-  constructor(record: WorkerRecord) {
+  constructor(record: WorkerRecord, table: WorkerTable) {
     this.record = record;
+    this.table = table;
     this.hash = hash32(record.id);
   }
 
-  get zone(): string | undefined {
-    return Object.hasOwn(this.record.tags, 'zone') ? this.record.tags.zone : undefined;
+  update(record: WorkerRecord): void {
+    this.record = record;
+    this.zone = Object.hasOwn(record.tags, 'zone') ? record.tags.zone : undefined;
+    this.capacity = workerWeight(record.tags);
+    this.weight = this.capacity;
   }
 
   get usability(): Usability {
-    return this.record.state === 'active' ? 2 : 0;
+    const liveness = this.table.livenessOf(this.record.id);
+    if (this.record.state !== 'active' || liveness === 'failed') return 0;
+    return liveness === 'suspected' ? 1 : 2;
   }
 
   began(): void {

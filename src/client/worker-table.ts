@@ -8,6 +8,12 @@ export type WorkerChange =
   | { readonly type: 'removed'; readonly worker: WorkerRecord; readonly cause: RemovalCause };
 
 /**
+ * What the failure detector says of a worker, beside its lease: a `suspected` one is used only when nothing better is
+ * left, a `failed` one not at all.
+ */
+export type Liveness = 'alive' | 'suspected' | 'failed';
+
+/**
  * A client's copy of the registry. It outlives the loss of every director: what was known last stays until a director
  * says otherwise.
  */
@@ -22,6 +28,9 @@ export class WorkerTable {
   /** Workers that a young director has not confirmed yet, kept until `settledAtMs`. */
   private readonly unconfirmed = new Set<NodeId>();
   private settledAtMs = 0;
+  /** Of workers that are not alive. */
+  private readonly doubted = new Map<NodeId, Exclude<Liveness, 'alive'>>();
+  private readonly livenessListeners = new Set<(id: NodeId, liveness: Liveness) => void>();
 
   get size(): number {
     return this.workersById.size;
@@ -41,6 +50,32 @@ export class WorkerTable {
   onChange(listener: (change: WorkerChange) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  livenessOf(id: NodeId): Liveness {
+    return this.doubted.get(id) ?? 'alive';
+  }
+
+  /**
+   * The failure detector's word on the process that is registered now; a worker that is not known is left out. Another
+   * process under the same id begins alive, so the word is to be given again when it holds for that one.
+   */
+  setLiveness(id: NodeId, liveness: Liveness): void {
+    if (!this.workersById.has(id) || this.livenessOf(id) === liveness) return;
+    if (liveness === 'alive') this.doubted.delete(id);
+    else this.doubted.set(id, liveness);
+    for (const listener of this.livenessListeners) listener(id, liveness);
+  }
+
+  /** Short for `setLiveness` with `suspected` or `alive`. */
+  setSuspected(id: NodeId, suspected: boolean): void {
+    this.setLiveness(id, suspected ? 'suspected' : 'alive');
+  }
+
+  /** Calls `listener` whenever a worker's liveness changes; returns how to stop that. */
+  onLiveness(listener: (id: NodeId, liveness: Liveness) => void): () => void {
+    this.livenessListeners.add(listener);
+    return () => this.livenessListeners.delete(listener);
   }
 
   /**
@@ -97,6 +132,7 @@ export class WorkerTable {
 
   private put(worker: WorkerRecord): void {
     const previous = this.workersById.get(worker.id);
+    if (previous?.instance !== worker.instance) this.setLiveness(worker.id, 'alive');
     this.workersById.set(worker.id, worker);
     this.publish(previous === undefined ? { type: 'added', worker } : { type: 'updated', worker, previous });
   }
@@ -105,6 +141,7 @@ export class WorkerTable {
     const worker = this.workersById.get(id);
     if (worker === undefined) return;
     this.workersById.delete(id);
+    this.doubted.delete(id);
     this.publish({ type: 'removed', worker, cause });
   }
 

@@ -144,9 +144,20 @@ export const balancingSchema = v.strictObject({
   ),
   zone: v.optional(
     word(64, {
-      what: 'Prefer workers whose tag `zone` is this; others serve only when none there is usable.',
+      what: 'Prefer workers whose tag `zone` is this; others serve when none there is usable, or all are overloaded.',
       defaultText: 'no preference',
     }),
+  ),
+  zoneSpillFactor: v.optional(
+    ratio(
+      { min: 0, max: 1_000 },
+      {
+        what: 'Calls leave the preferred zone while its load per worker is this many times that of the others, and 8 calls more; 0 never for load.',
+        larger: 'an overloaded zone queues longer',
+        smaller: 'more calls cross zones',
+      },
+    ),
+    2,
   ),
 });
 

@@ -1,6 +1,7 @@
 import { FlotillaError, parseAddress } from '../base/index.js';
 import {
   channelOpener,
+  checkWeight,
   numberOption,
   type OwnOptions,
   openNode,
@@ -30,7 +31,10 @@ export interface WorkerOptions extends Options {
   /** The directors to register at, `HOST:PORT` each. */
   readonly join: string | readonly string[];
   readonly tls: TlsOptions;
-  /** What filters select it by. `zone` is also what zone preference looks at. */
+  /**
+   * What filters select it by. `zone` is also what zone preference looks at, and `weight` (0.01 to 1,000, default 1) how
+   * many calls it gets compared with the others.
+   */
   readonly tags?: Readonly<Record<string, string>> | undefined;
   readonly services: readonly Implementation[];
   readonly interceptors?: readonly ServerInterceptor[] | undefined;
@@ -56,6 +60,7 @@ export class Worker extends WorkerNode {
    */
   static async start(options: WorkerOptions): Promise<Worker> {
     checkServices(options.services);
+    checkWeight(options.tags ?? {});
     const directors = parseDirectors(options.join, 'join');
     const settings = parseWorkerOptions(optionGroups(options, OWN));
     const timeoutMs = numberOption('registerTimeoutMs', options.registerTimeoutMs, REGISTER_TIMEOUT);

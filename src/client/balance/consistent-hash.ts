@@ -6,7 +6,8 @@ import { type Candidate, eligible, type PickContext, type Strategy } from './str
  * (Thaler and Ravishankar 1998): each worker's score for the key is a hash of both, the highest wins. When one of n
  * workers goes, only its own keys move (1/n of all); when one comes, only the keys that it wins.
  *
- * A call without a key goes to the least loaded worker.
+ * A worker gets keys in proportion to its capacity (logarithmic method, Schindelhauer and Schomaker 2005); the slow start
+ * does not count, because keys would move while it lasts. A call without a key goes to the least loaded worker.
  */
 export class ConsistentHash implements Strategy {
   private readonly withoutKey = new LeastConnections();
@@ -15,11 +16,12 @@ export class ConsistentHash implements Strategy {
     if (context.hashKey === undefined) return this.withoutKey.pick(candidates, context);
     const key = hash32(context.hashKey);
     let best: C | undefined;
-    let bestScore = -1;
+    let bestScore = Number.NEGATIVE_INFINITY;
     for (let index = 0; index < candidates.length; index += 1) {
       const candidate = candidates[index] as C;
       if (!eligible(candidate, context)) continue;
-      const score = mix32(key ^ candidate.hash);
+      // An exponential variable of rate `capacity`, negated: the first of several to come is each one's in proportion.
+      const score = Math.log((mix32(key ^ candidate.hash) + 0.5) / HASHES) / candidate.capacity;
       if (score > bestScore) {
         best = candidate;
         bestScore = score;
@@ -28,6 +30,8 @@ export class ConsistentHash implements Strategy {
     return best;
   }
 }
+
+const HASHES = 2 ** 32;
 
 /** A 32-bit hash of a text: FNV-1a over its UTF-16 units, finished with {@link mix32}. Not for adversaries. */
 export function hash32(text: string): number {

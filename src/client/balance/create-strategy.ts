@@ -12,9 +12,9 @@ export const STRATEGY_NAMES = ['leastConnections', 'roundRobin', 'random', 'p2c'
 export type StrategyName = (typeof STRATEGY_NAMES)[number];
 
 /** Makes the strategy of that name, preferring `zone` when one is given. Each client has an instance of its own. */
-export function createStrategy(name: StrategyName, zone?: string): Strategy {
+export function createStrategy(name: StrategyName, zone?: string, zoneSpillFactor?: number): Strategy {
   const strategy = new CLASSES[name]();
-  return zone === undefined ? strategy : new ZonePreference(zone, strategy);
+  return zone === undefined ? strategy : new ZonePreference(zone, strategy, zoneSpillFactor);
 }
 
 const CLASSES: Readonly<Record<StrategyName, new () => Strategy>> = {

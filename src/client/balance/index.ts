@@ -5,4 +5,5 @@ export { PowerOfTwo } from './power-of-two.js';
 export { RandomChoice } from './random-choice.js';
 export { RoundRobin } from './round-robin.js';
 export { type Candidate, eligible, type PickContext, type Strategy, type Usability } from './strategy.js';
+export { checkWeight, workerWeight } from './worker-weight.js';
 export { ZonePreference } from './zone-preference.js';

@@ -10,8 +10,10 @@ export interface Candidate {
   readonly othersLoad: number;
   /** Smoothed time of a call in milliseconds; 0 before the first reply. */
   readonly latencyMs: number;
-  /** Share of a full worker's load it should get: rises to 1 during the slow start of a new one. Never 0. */
+  /** How much load it should get compared with others: its `capacity`, less during the slow start. Never 0. */
   readonly weight: number;
+  /** What its tag `weight` says, 1 without it: how much load it should get once it has started. */
+  readonly capacity: number;
   /** Its `zone` tag. */
   readonly zone: string | undefined;
   /** 32-bit hash of its id. */

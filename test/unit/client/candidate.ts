@@ -8,6 +8,7 @@ export interface TestCandidate extends Candidate {
   othersLoad: number;
   latencyMs: number;
   weight: number;
+  capacity: number;
   zone: string | undefined;
   usability: Usability;
 }
@@ -19,6 +20,7 @@ export function candidate(id: string, fields: Partial<TestCandidate> = {}): Test
     othersLoad: 0,
     latencyMs: 0,
     weight: 1,
+    capacity: 1,
     zone: undefined,
     hash: hash32(id),
     usability: 2,

@@ -3,6 +3,7 @@ import { assembleClient } from '../../../src/client/assemble.js';
 import type { CallEnvironment } from '../../../src/client/call-environment.js';
 import { ClusterCaller } from '../../../src/client/cluster-caller.js';
 import type { ChannelTarget, NodeChannel, NodeChannelState, Settle } from '../../../src/client/node-channel.js';
+import type { WorkerTable } from '../../../src/client/worker-table.js';
 import { type Options, parseClientOptions } from '../../../src/config/index.js';
 import { silentLogger, type WorkerRecord } from '../../../src/ports/index.js';
 import type { CallOptions, ClientInterceptor, ClusterCallOptions, MethodRef } from '../../../src/rpc/index.js';
@@ -119,6 +120,7 @@ export class FakeCluster {
   readonly clock = new SimulatedClock();
   readonly client: ClusterCaller;
   readonly env: CallEnvironment;
+  readonly table: WorkerTable;
   /** The present channel of each worker. */
   readonly channels = new Map<string, FakeChannel>();
   /** Every channel ever opened. */
@@ -133,6 +135,7 @@ export class FakeCluster {
     readonly seed?: number;
     readonly interceptors?: readonly ClientInterceptor<ClusterCallOptions>[];
     readonly slowStartMs?: number;
+    readonly onChannel?: (channel: FakeChannel) => void;
   }) {
     const deps = assembleClient({
       runtime: { clock: this.clock, random: seededRandom(options.seed ?? 1), logger: silentLogger },
@@ -142,6 +145,7 @@ export class FakeCluster {
         const channel = new FakeChannel(target);
         this.channels.set(String(target.id), channel);
         this.everyChannel.push(channel);
+        options.onChannel?.(channel);
         return channel;
       },
       strategy: undefined,
@@ -153,6 +157,7 @@ export class FakeCluster {
     this.client = new ClusterCaller(deps);
     this.env = deps.env;
     const { table } = deps;
+    this.table = table;
     table.reset({ epoch: 'e', revision: 0, workers: [] }, 0, 0);
     this.put = (worker) => table.apply([{ type: 'put', revision: worker.revision, worker }]);
     this.drop = (id) => {

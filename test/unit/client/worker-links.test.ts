@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { RpcError } from '../../../src/base/index.js';
+import { nodeId, RpcError } from '../../../src/base/index.js';
 import { errorOf, FakeCluster, GET, PUT } from './fake-cluster.js';
 
 describe('the workers of a cluster client', () => {
@@ -180,6 +180,81 @@ describe('the workers of a cluster client', () => {
     expect(silent.state, 'its connection is given up').to.equal('closed');
     while (other.calls.length > 0) other.answer('rescued');
     expect(await stuck).to.equal('rescued');
+  });
+
+  it('get calls while the cluster suspects them only when no other is left', async () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    cluster.table.setSuspected(nodeId('w1'), true);
+    for (let n = 0; n < 5; n += 1) void cluster.client.unary(GET, n);
+    expect(cluster.channel('w1').calls).to.have.lengthOf(0);
+    expect(cluster.client.stats().workers.map(({ suspected }) => suspected)).to.deep.equal([true, false]);
+    cluster.remove('w2');
+    const last = cluster.client.unary(GET, 'last');
+    cluster.channel('w1').answer('suspected, and yet it answers');
+    expect(await last).to.equal('suspected, and yet it answers');
+    expect(cluster.client.stats().workers[0]?.suspected, 'an answer to us does not refute the cluster').to.equal(true);
+    cluster.table.setSuspected(nodeId('w1'), false);
+    expect(cluster.client.stats().workers[0]?.suspected).to.equal(false);
+  });
+
+  it('get no call once the cluster says that they have failed, and their idempotent ones go elsewhere', async () => {
+    const cluster = new FakeCluster({ workers: 1 });
+    const get = cluster.client.unary(GET, 'get');
+    const put = cluster.client.unary(PUT, 'put');
+    cluster.add('w2');
+    cluster.table.setLiveness(nodeId('w1'), 'failed');
+    expect(cluster.channel('w2').calls.map(({ input }) => input)).to.deep.equal(['get']);
+    cluster.channel('w2').answer('rescued');
+    expect(await get).to.equal('rescued');
+    cluster.remove('w2');
+    expect((await errorOf(cluster.client.unary(GET, {}))).reason).to.equal('NO_WORKER');
+    const waiting = cluster.client.unary(GET, 'waits', { waitForReady: true });
+    cluster.channel('w1').answer();
+    cluster.channel('w1').answer('only cut off');
+    expect(await put).to.equal('only cut off');
+    cluster.table.setLiveness(nodeId('w1'), 'alive');
+    cluster.channel('w1').answer('back');
+    expect(await waiting).to.equal('back');
+    expect(cluster.outstanding()).to.deep.equal([0]);
+  });
+
+  it('begin free of suspicion when they restart', () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    cluster.table.setLiveness(nodeId('w1'), 'failed');
+    cluster.add('w1', { instance: 'second' });
+    void cluster.client.unary(GET, {}, { filter: 'name=w1' });
+    expect(cluster.channel('w1').calls).to.have.lengthOf(1);
+  });
+
+  it('are loaded as their weight tag says, from their next registration on', () => {
+    const cluster = new FakeCluster({ workers: 2 });
+    cluster.add('w2', { tags: { weight: '3' } });
+    for (let n = 0; n < 40; n += 1) void cluster.client.unary(GET, n);
+    expect(cluster.channel('w2').calls).to.have.lengthOf(30);
+    cluster.add('w2', { tags: { weight: 'heavy' } });
+    for (let n = 0; n < 20; n += 1) void cluster.client.unary(GET, n);
+    expect(cluster.channel('w1').calls, 'a weight that cannot be read is 1').to.have.lengthOf(30);
+  });
+
+  it('get no new call from the moment they are known to drain, and finish what they have', async () => {
+    for (const heardFrom of ['the worker', 'the director'] as const) {
+      const cluster = new FakeCluster({ workers: 2 });
+      const draining = cluster.channel('w1');
+      const kept = cluster.client.unary(PUT, 'kept', { filter: 'name=w1' });
+      if (heardFrom === 'the director') cluster.add('w1', { state: 'draining' });
+      else {
+        draining.peerDraining = true;
+        draining.setState(draining.state);
+      }
+      for (let n = 0; n < 10; n += 1) void cluster.client.unary(GET, n);
+      expect(
+        draining.calls.map(({ input }) => input),
+        heardFrom,
+      ).to.deep.equal(['kept']);
+      draining.answer('finished');
+      expect(await kept).to.equal('finished');
+      expect(cluster.outstanding()).to.deep.equal([0, 10]);
+    }
   });
 
   it('are not suspected while they answer pings, however slow their handlers are', async () => {

@@ -73,6 +73,24 @@ describe('WorkerTable', () => {
     expect(changes).to.deep.equal(['updated w2', 'added w3', 'removed w1 expired']);
   });
 
+  it('takes the failure detector’s word for the process that is registered, not for its successor', () => {
+    const { table } = tableOf(worker('w1'), worker('w2'));
+    const heard: string[] = [];
+    table.onLiveness((id, liveness) => heard.push(`${id} ${liveness}`));
+    table.setSuspected(nodeId('w1'), true);
+    table.setSuspected(nodeId('w1'), true);
+    table.setLiveness(nodeId('w2'), 'failed');
+    table.setLiveness(nodeId('w9'), 'failed');
+    expect(table.livenessOf(nodeId('w9'))).to.equal('alive');
+    table.apply([{ type: 'put', revision: 6, worker: worker('w1', { revision: 6, state: 'draining' }) }]);
+    expect(table.livenessOf(nodeId('w1'))).to.equal('suspected');
+    table.apply([{ type: 'put', revision: 7, worker: worker('w1', { revision: 7, instance: 'i2' }) }]);
+    table.apply([{ type: 'removed', revision: 8, id: nodeId('w2'), instance: 'i1', cause: 'expired' }]);
+    table.apply([{ type: 'put', revision: 9, worker: worker('w2', { revision: 9 }) }]);
+    expect(table.livenessOf(nodeId('w2'))).to.equal('alive');
+    expect(heard).to.deep.equal(['w1 suspected', 'w2 failed', 'w1 alive']);
+  });
+
   it('keeps what a young director has not confirmed until it must have', () => {
     const { table, changes } = tableOf(worker('w1'), worker('w2'), worker('w3'));
     table.reset({ epoch: 'f', revision: 1, workers: [worker('w1')] }, 1_000, 0);

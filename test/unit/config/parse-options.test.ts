@@ -21,7 +21,7 @@ describe('parseOptions', () => {
       lanes: 4,
     });
     expect(settings.lease).to.deep.equal({ ttlMs: 3_000, renewRatio: 1 / 3 });
-    expect(settings.balancing).to.deep.equal({ strategy: 'leastConnections' });
+    expect(settings.balancing).to.deep.equal({ strategy: 'leastConnections', zoneSpillFactor: 2 });
     expect(settings.network.isolation).to.equal('sockets');
   });
 
