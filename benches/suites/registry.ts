@@ -1,5 +1,6 @@
 import type { Suite } from '../harness/suite.js';
 import { clusterSuite } from './cluster.js';
+import { gossipSuite } from './gossip.js';
 import { memorySuite } from './memory.js';
 import { raftSuite } from './raft.js';
 import { resumptionSuite } from './resumption.js';
@@ -12,4 +13,5 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   resumption: resumptionSuite,
   memory: memorySuite,
   raft: raftSuite,
+  gossip: gossipSuite,
 };

@@ -1,3 +1,4 @@
+import type { BenchKey } from '../raft/keys.js';
 import type { RaftClient, ReadKind } from '../raft/types.js';
 import { GrpcConnection } from './grpc-connection.js';
 import { holdsValue, putRequest, rangeRequest, statusOf } from './messages.js';
@@ -28,18 +29,18 @@ class EtcdClient implements RaftClient {
     this.ports = ports;
   }
 
-  write(key: Uint8Array, value: Uint8Array): Promise<unknown> {
-    return this.connection(this.leader).call(PUT, putRequest(key, value));
+  write(key: BenchKey, value: Uint8Array): Promise<unknown> {
+    return this.connection(this.leader).call(PUT, putRequest(key.bytes, value));
   }
 
-  async read(key: Uint8Array, kind: ReadKind): Promise<unknown> {
-    const reply = await this.connection(this.leader).call(RANGE, rangeRequest(key, kind === 'eventual'));
+  async read(key: BenchKey, kind: ReadKind): Promise<unknown> {
+    const reply = await this.connection(this.leader).call(RANGE, rangeRequest(key.bytes, kind === 'eventual'));
     if (!holdsValue(reply, VALUE_BYTES_MIN)) throw new Error('a key of the bench is not there');
     return reply;
   }
 
-  async attemptWrite(key: Uint8Array, value: Uint8Array, attempt: number): Promise<unknown> {
-    return await this.connection(attempt % this.ports.length).call(PUT, putRequest(key, value));
+  async attemptWrite(key: BenchKey, value: Uint8Array, attempt: number): Promise<unknown> {
+    return await this.connection(attempt % this.ports.length).call(PUT, putRequest(key.bytes, value));
   }
 
   async refresh(): Promise<void> {

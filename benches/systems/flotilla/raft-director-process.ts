@@ -29,7 +29,7 @@ serveRequests({
   measure: (job: RaftJob, emit) => {
     const { metadata } = started();
     const key = keySequence(0);
-    const write = () => metadata.put(key().toString('latin1'), VALUE);
+    const write = () => metadata.put(key().text, VALUE);
     return closedLoop(write, { ...job, onMeasuring: () => emit('measuring') });
   },
 });

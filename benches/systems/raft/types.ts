@@ -1,4 +1,5 @@
 import type { LoadOptions, LoadResult } from '../../harness/load.js';
+import type { BenchKey } from './keys.js';
 
 /** How fresh a read must be, as Flotilla names it; etcd has `linearizable` and, as `eventual`, its serializable one. */
 export type ReadKind = 'linearizable' | 'lease' | 'eventual';
@@ -22,11 +23,11 @@ export interface RaftCluster {
 
 /** The client of one client process. */
 export interface RaftClient {
-  write(key: Uint8Array, value: Uint8Array): Promise<unknown>;
+  write(key: BenchKey, value: Uint8Array): Promise<unknown>;
   /** Rejects when the key is not there. */
-  read(key: Uint8Array, kind: ReadKind): Promise<unknown>;
+  read(key: BenchKey, kind: ReadKind): Promise<unknown>;
   /** A write while members die: the attempt says which member to ask, where the client does not choose itself. */
-  attemptWrite(key: Uint8Array, value: Uint8Array, attempt: number): Promise<unknown>;
+  attemptWrite(key: BenchKey, value: Uint8Array, attempt: number): Promise<unknown>;
   /** Connects again to members that came back, and finds the leader. */
   refresh(): Promise<void>;
 }
