@@ -71,7 +71,7 @@ export class MetadataCluster {
     const open = (target: ConstructorParameters<typeof RpcChannel>[0]['target']) =>
       new RpcChannel({ endpoint, target, identity, clock, random, logger: silentLogger });
     const directors = known.map(({ address }) => address);
-    const port = new ClusterPort({ directors, open, clock, random, logger: silentLogger });
+    const port = new ClusterPort({ directors: () => directors, open, clock, random, logger: silentLogger });
     return { metadata: new Metadata({ port, clock, random, logger: silentLogger }), port, endpoint };
   }
 

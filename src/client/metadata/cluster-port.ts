@@ -1,4 +1,4 @@
-import { RpcError, type SocketAddress } from '../../base/index.js';
+import { formatAddress, RpcError, type SocketAddress } from '../../base/index.js';
 import {
   CONSISTENCIES,
   LEADER_HEADER,
@@ -17,8 +17,8 @@ import { type DirectorLink, DirectorLinks } from './director-links.js';
 import { WatchSilence } from './watch-silence.js';
 
 export interface ClusterPortDependencies {
-  /** Directors to begin with; they tell of the others. */
-  readonly directors: readonly SocketAddress[];
+  /** The directors known at the moment; those that are asked tell of the others. */
+  readonly directors: () => readonly SocketAddress[];
   readonly open: OpenChannel;
   readonly clock: Clock;
   readonly random: Random;
@@ -42,12 +42,14 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
   };
   private looking: Timer | undefined;
   private asking = false;
-  private introduced = false;
+  private introducedMs = Number.NEGATIVE_INFINITY;
+  private known: readonly SocketAddress[];
   private nextAsked: DirectorLink | undefined;
 
   constructor(deps: ClusterPortDependencies) {
     this.deps = deps;
-    this.links = new DirectorLinks(deps.directors, deps.open, deps.clock, deps.random);
+    this.known = deps.directors();
+    this.links = new DirectorLinks(this.known, deps.open, deps.clock, deps.random);
     // One for all calls with the usual time: an object per call is not needed.
     this.options = { timeoutMs: USUAL_TIMEOUT_MS, onHeaders: this.onHeaders };
   }
@@ -71,7 +73,7 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
 
   async *watch(request: MetadataWatchRequest, signal: AbortSignal): AsyncGenerator<WatchMessage, void, undefined> {
     const link = this.links.near;
-    if (!this.introduced) this.introduce(link);
+    this.introduce(link, this.deps.clock.nowMs());
     const silent = new AbortController();
     const silence = new WatchSilence(this.deps.clock, CONNECT_TIMEOUT_MS, () =>
       silent.abort(RpcError.of('CONNECTION_LOST', `director ${link.address} has gone silent`)),
@@ -115,7 +117,9 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
   // AttemptOwner
 
   failed(link: DirectorLink, error: RpcError): void {
-    if (!this.ended.signal.aborted) this.links.failed(link, error);
+    if (this.ended.signal.aborted) return;
+    this.learn();
+    this.links.failed(link, error);
   }
 
   // Private
@@ -132,9 +136,10 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
       return;
     }
     const options = timeoutMs === USUAL_TIMEOUT_MS ? this.options : { timeoutMs, onHeaders: this.onHeaders };
-    const attempt = new Attempt(this, link, this.deps.clock.nowMs(), settle);
+    const nowMs = this.deps.clock.nowMs();
+    const attempt = new Attempt(this, link, nowMs, settle);
     link.channel.begin(method, input, options, attempt);
-    if (!this.introduced) this.introduce(link);
+    this.introduce(link, nowMs);
     this.looking ??= this.deps.clock.setTimer(LOOK_MS, () => this.look(), { unref: true });
   }
 
@@ -145,13 +150,14 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
     return RpcError.of('CONNECTION_LOST', `the connection to director ${link.address} was given up`, { cause: error });
   }
 
-  /** Asks the first director for the others, and for the leader. */
-  private introduce(link: DirectorLink): void {
-    this.introduced = true;
+  /** Asks a director for the others and for the leader, now and then: the cluster grows, shrinks and moves. */
+  private introduce(link: DirectorLink, nowMs: number): void {
+    if (nowMs - this.introducedMs < INTRODUCE_MS) return;
+    this.introducedMs = nowMs;
     const settle = {
       resolve: (reply: unknown) => this.take(link, reply),
       reject: () => {
-        this.introduced = false;
+        this.introducedMs = Number.NEGATIVE_INFINITY;
       },
     };
     link.channel.begin(LEADER, {}, ASK_OPTIONS, settle);
@@ -160,6 +166,7 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
   /** While there are attempts: sees to those that have waited long. */
   private look(): void {
     this.looking = undefined;
+    this.learn();
     const nowMs = this.deps.clock.nowMs();
     let isBusy = false;
     for (const link of this.links.all()) {
@@ -190,6 +197,14 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
       },
     };
     silent.channel.begin(LEADER, {}, ALIVE_OPTIONS, settle);
+  }
+
+  /** Takes over what the rest of this client has heard of directors. */
+  private learn(): void {
+    const known = this.deps.directors();
+    if (known === this.known) return;
+    this.known = known;
+    this.links.learn(known.map(formatAddress));
   }
 
   /** Asks another director than `silent` who leads. */
@@ -242,6 +257,7 @@ const ASK_OPTIONS: CallOptions = { timeoutMs: 500, priority: 'control' };
 /** Longer than a busy director takes. */
 const ALIVE_OPTIONS: CallOptions = { timeoutMs: 1_000, priority: 'control' };
 const LOOK_MS = 100;
+const INTRODUCE_MS = 5_000;
 /** An answer that takes longer makes the client ask whether the director lives, and another one who leads. */
 const ASK_AFTER_MS = 250;
 const CONNECT_TIMEOUT_MS = 3_000;
