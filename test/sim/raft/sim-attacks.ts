@@ -28,6 +28,7 @@ export class SimAttacks {
     const { world } = this;
     world.onLeader = (leader) => {
       if (world.nowMs >= untilMs) return;
+      this.askTheNew(leader);
       this.askTheOld(leader);
       if (world.shape.isDuel) this.duel(leader);
       else if (this.isHarassing && this.random.chance(0.7)) this.harass(leader);
@@ -46,6 +47,22 @@ export class SimAttacks {
       cuts.add(`${pivot}>${id}`).add(`${id}>${pivot}`);
     }
     this.world.after(50 + this.random.float() * 300, () => cuts.clear());
+  }
+
+  /** It is heard and hears nobody. */
+  deafen(pivot: MemberId): void {
+    const { cuts } = this.world.network;
+    for (const id of this.world.members.keys()) if (id !== pivot) cuts.add(`${id}>${pivot}`);
+    this.world.after(50 + this.random.float() * 300, () => cuts.clear());
+  }
+
+  /** A new leader is asked for reads at once: it may not know yet what its predecessors committed. */
+  private askTheNew(leader: SimMember): void {
+    for (const delayMs of [0, 1, 3, 8]) {
+      this.world.after(delayMs, () => {
+        if (leader.isLeading && !leader.process.isStopped) leader.probe(delayMs > 1 ? 'linearizable' : 'lease');
+      });
+    }
   }
 
   /** While a new leader takes writes, one that does not know yet that it was replaced is asked for reads. */

@@ -52,6 +52,16 @@ export class SimChurn {
     );
   }
 
+  /** The leader reaches nobody but learners, whose agreement must not be enough. */
+  leaveToLearners(): void {
+    const leader = this.world.leader();
+    const { learners = [] } = leader?.core?.status().config ?? {};
+    if (leader === undefined || leader.process.isStopped || learners.length === 0 || this.random.chance(0.3)) return;
+    this.split(new Set([leader.id, ...learners]), 50 + this.random.float() * 500);
+    leader.propose();
+    leader.pump();
+  }
+
   private drawChanges(leader: SimMember, { voters, learners, members }: ClusterConfig): MemberChange[] {
     const lost = members.find(({ id }) => this.world.members.get(id)?.isLost === true);
     if (lost !== undefined && this.random.chance(0.7)) return this.replacement(lost.id);
@@ -87,16 +97,20 @@ export class SimChurn {
 
   /** Leaves the leader those members whose agreement alone must not be enough: learners, or half of a joint quorum. */
   private splitBy(leader: SimMember): void {
-    const { cuts } = this.world.network;
     const config = leader.core?.status().config;
     if (config === undefined) return;
     const { voters, learners, learnersNext } = config;
     const near = new Set([leader.id, ...(this.random.chance(0.5) ? voters : []), ...learners, ...learnersNext]);
+    this.split(near, 50 + this.random.float() * 1_500);
+    leader.propose();
+  }
+
+  private split(near: ReadonlySet<MemberId>, forMs: number): void {
+    const { cuts } = this.world.network;
     for (const a of this.world.members.keys()) {
       for (const b of this.world.members.keys()) if (near.has(a) !== near.has(b)) cuts.add(`${a}>${b}`);
     }
-    leader.propose();
-    this.world.after(50 + this.random.float() * 1_500, () => cuts.clear());
+    this.world.after(forMs, () => cuts.clear());
   }
 
   /** At least two voters, and three while one of them has lost its disk or may have. */

@@ -11,6 +11,8 @@ export class SimFaults {
   private readonly random: Prng;
   private readonly attacks: SimAttacks;
   private readonly churn: SimChurn;
+  /** Leadership is handed over again and again. */
+  private readonly isHandingOver: boolean;
   private readonly rates: { readonly crash: number; readonly cut: number; readonly disk: number };
 
   constructor(world: SimWorld) {
@@ -19,6 +21,7 @@ export class SimFaults {
     this.attacks = new SimAttacks(world, this);
     this.churn = new SimChurn(world);
     const shape = this.random.fork('rates');
+    this.isHandingOver = this.random.fork('transfers').chance(0.25);
     this.rates = { crash: shape.float(), cut: shape.float(), disk: shape.float() };
     world.onEnded = (member) => this.comeBack(member);
   }
@@ -30,6 +33,8 @@ export class SimFaults {
     if (this.world.shape.isDuel) return;
     this.repeat(untilMs, 40, 300, () => this.harm());
     this.repeat(untilMs, 40, 400, () => this.administer());
+    if (this.isHandingOver) this.repeat(untilMs, 100, 400, () => this.transfer());
+    this.repeat(untilMs, 300, 1_500, () => this.churn.leaveToLearners());
     if (this.churn.isOn) this.repeat(untilMs, 20, 120, () => this.churn.change());
   }
 
@@ -175,7 +180,9 @@ export class SimFaults {
     if (leader.core?.transferLeadership(to, leader.nowMs) === undefined) this.world.counts.transfers += 1;
     leader.pump();
     // It asks for its own replacement and then hears nothing of it.
-    if (this.random.chance(0.5)) this.world.after(this.random.float() * 20, () => this.attacks.isolate(leader.id));
+    const kind = this.random.float();
+    if (kind < 0.4) this.attacks.deafen(leader.id);
+    else if (kind < 0.6) this.world.after(this.random.float() * 20, () => this.attacks.isolate(leader.id));
   }
 
   private anyOrLeader(): SimMember | undefined {

@@ -17,7 +17,7 @@ export interface SimShape {
 }
 
 export function drawShape(random: Prng): SimShape {
-  const isDuel = random.chance(0.2);
+  const isDuel = random.chance(0.25);
   const loss = isDuel || random.chance(0.3) ? 0 : random.float() * 0.15;
   const repeats = random.float() * 0.1;
   const isFast = isDuel || random.chance(0.5);
