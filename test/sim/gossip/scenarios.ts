@@ -174,6 +174,9 @@ export interface StarvedFindings {
   /** Times that a node held a member that was never starved for suspect. */
   readonly healthySuspected: number;
   readonly healthyFailed: number;
+  /** The same, each member once per incarnation, however many held it. */
+  readonly falselySuspected: number;
+  readonly falselyFailed: number;
 }
 
 /** A tenth of the nodes get the processor for a millisecond now and then: acks wait while their deadlines pass. */
@@ -194,7 +197,15 @@ export function starve(setup: SimulatedGossipOptions, durationMs: number): Starv
   }
   sim.run(durationMs);
   const starvedIds = new Set(starved.map((node) => node.id));
-  const countHealthy = (type: 'suspected' | 'failed') =>
-    sim.events.filter(({ event }) => event.type === type && !starvedIds.has(event.member.id)).length;
-  return { healthySuspected: countHealthy('suspected'), healthyFailed: countHealthy('failed') };
+  const aboutHealthy = (type: 'suspected' | 'failed') =>
+    sim.events.flatMap(({ event }) =>
+      event.type === type && !starvedIds.has(event.member.id) ? [`${event.member.id} ${event.member.incarnation}`] : [],
+    );
+  const [suspected, failed] = [aboutHealthy('suspected'), aboutHealthy('failed')];
+  return {
+    healthySuspected: suspected.length,
+    healthyFailed: failed.length,
+    falselySuspected: new Set(suspected).size,
+    falselyFailed: new Set(failed).size,
+  };
 }

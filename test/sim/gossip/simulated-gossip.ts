@@ -24,7 +24,7 @@ import {
 import { EventQueue } from './event-queue.js';
 
 /** A protocol with one organ removed: the tests must notice. */
-export type Mutant = 'withoutRefutation' | 'withoutRegossip' | 'withoutIndirectProbes';
+export type Mutant = 'withoutRefutation' | 'withoutRegossip' | 'withoutIndirectProbes' | 'raisingOthers';
 
 export interface SimulatedGossipOptions {
   readonly nodes: number;
@@ -259,7 +259,7 @@ export class SimulatedGossip {
   /** Carries out what a node wants and sets its timer. */
   private settle(node: SimulatedNode): void {
     const effects = node.core.drain();
-    if (effects.events.length > 0) for (const event of effects.events) this.record(node, event);
+    if (effects.events.length > 0) for (const event of effects.events) this.observe(node, event);
     for (const datagram of effects.datagrams) this.send(node, datagram);
     for (const exchange of effects.exchanges) this.exchange(node, exchange);
     for (const fallback of effects.fallbacks) this.fallBack(node, fallback);
@@ -276,7 +276,8 @@ export class SimulatedGossip {
     });
   }
 
-  private record(node: SimulatedNode, event: GossipEvent): void {
+  /** Takes note of an event, and holds it against what the node saw before. */
+  observe(node: SimulatedNode, event: GossipEvent): void {
     if ('member' in event) {
       const key = `${node.id}/${node.life}/${event.member.id}`;
       const before = this.seen.get(key) ?? 0;
@@ -290,8 +291,7 @@ export class SimulatedGossip {
   }
 
   private send(node: SimulatedNode, out: OutgoingDatagram): void {
-    const messages =
-      this.setup.mutant === undefined ? out.messages : out.messages.filter((m) => this.mayLeave(m, node));
+    const messages = this.setup.mutant === undefined ? out.messages : this.mutated(out.messages, node);
     for (const message of messages) this.checkClaim(node, message);
     this.traffic.datagrams += 1;
     this.traffic.bytes += out.sizeBytes;
@@ -410,6 +410,11 @@ export class SimulatedGossip {
 
   private delayMs(): number {
     return this.latencyMs[0] + this.random.float() * (this.latencyMs[1] - this.latencyMs[0]);
+  }
+
+  private mutated(messages: readonly GossipMessage[], node: SimulatedNode): readonly GossipMessage[] {
+    if (this.setup.mutant !== 'raisingOthers') return messages.filter((m) => this.mayLeave(m, node));
+    return messages.map((m) => (m.type === 'suspect' ? { ...m, incarnation: m.incarnation + 1 } : m));
   }
 
   private mayLeave(message: GossipMessage, node: SimulatedNode): boolean {
