@@ -7,7 +7,16 @@
  * - an ack tells its receiver what is held against it, so that a node that was away refutes with its first probe;
  * - an accusation that was refuted already is answered by the refutation, to the sender alone;
  * - a push-pull exchange compares digests first and moves only the buckets of members that differ;
- * - a tick that comes late moves all deadlines by the delay: a node that stood still has not waited.
+ * - a tick that comes late moves all deadlines by the delay: a node that stood still has not waited;
+ * - a member that datagrams do not reach is asked over a lane before it is suspected (memberlist's TCP ping), and told
+ *   there what it is accused of when its answer comes too late.
+ *
+ * What the core asks of its driver:
+ * - `tick` at `nextDeadlineMs`, by one timer; after every call, `drain`, and carry all of it out in the same turn;
+ * - a datagram, exchange or fallback that is lost needs no report: the core tries again, or judges, by itself;
+ * - only datagrams that were opened and decoded come to `step`; on a lane, the sender is who its certificate names;
+ * - one monotonic clock for all calls, another seed and another session of the sealer in each life of the process;
+ * - after `leave`, stop when `leaveDone` comes, not before.
  */
 import { FlotillaError, type NodeId, type SocketAddress } from '../base/index.js';
 import { GOSSIP_BOUNDS } from './bounds.js';

@@ -8,6 +8,7 @@ import {
   type OutgoingDatagram,
 } from '../../gossip/index.js';
 import type { Clock, DatagramChannel, Endpoint, Random } from '../../ports/index.js';
+import { FloodGate } from './flood-gate.js';
 
 export interface DatagramLinkOptions {
   readonly endpoint: Pick<Endpoint, 'datagrams'>;
@@ -22,14 +23,16 @@ export interface DatagramLinkOptions {
 
 /** Sealed datagrams on the node's own port. What does not open or decode is dropped and counted. */
 export class DatagramLink {
-  readonly counters = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, undecodable: 0 };
+  readonly counters = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, undecodable: 0, overLimit: 0 };
   readonly sealer: DatagramSealer;
   private readonly options: DatagramLinkOptions;
   private readonly channel: DatagramChannel;
+  private readonly gate: FloodGate;
   private isClosed = false;
 
   constructor(options: DatagramLinkOptions) {
     this.options = options;
+    this.gate = new FloodGate(options.clock, FAILURES_PER_SECOND_MAX);
     this.sealer = new DatagramSealer({
       keyring: options.keyring,
       self: options.self,
@@ -58,8 +61,16 @@ export class DatagramLink {
     if (this.isClosed) return;
     this.counters.received += 1;
     this.counters.bytesReceived += bytes.length;
+    if (!this.gate.admits(from)) {
+      this.counters.overLimit += 1;
+      return;
+    }
     const payload = this.sealer.open(bytes, this.options.clock.wallMs());
-    if (typeof payload === 'string') return;
+    if (typeof payload === 'string') {
+      this.gate.failed();
+      return;
+    }
+    this.gate.opened(from);
     const datagram = decodeDatagram(payload);
     if (typeof datagram === 'string') this.counters.undecodable += 1;
     else this.options.receive(datagram, from);
@@ -67,3 +78,5 @@ export class DatagramLink {
 }
 
 const SESSION_BYTES = 16;
+/** Two percent of a processor at most, for datagrams of the default size. */
+const FAILURES_PER_SECOND_MAX = 1_000;

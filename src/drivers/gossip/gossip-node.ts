@@ -2,11 +2,8 @@
  * One member of the cluster: pumps a {@link GossipCore} with the clock, sealed datagrams on the node's own port, and
  * calls over control lanes.
  *
- * What the core asks of its driver:
- * - `tick` at `nextDeadlineMs`, by one timer; a tick later than `stallToleranceMs` counts as a stall of this node
- * - every effect of `drain` is carried out in the same turn; a datagram or exchange that is lost needs no report
- * - another seed and another session of the sealer in each life of the process
- * - lanes are authenticated (mutual TLS), and who speaks on them is checked against what the messages say
+ * The rules of the core for its driver stand in the head of `gossip-core.ts`. Lanes are authenticated by mutual TLS; who
+ * speaks on them is checked against what the messages say.
  */
 import { FlotillaError, formatAddress, type NodeId, RpcError, type SocketAddress } from '../../base/index.js';
 import {
@@ -245,7 +242,8 @@ export class GossipNode {
       return;
     }
     const member = this.view(event.member);
-    this.logger.info({ member: member.id, at: formatAddress(member.address) }, `gossip: member ${event.type}`);
+    const level = event.type === 'failed' || event.type === 'left' ? 'info' : 'debug';
+    this.logger[level]({ member: member.id, at: formatAddress(member.address) }, `gossip: member ${event.type}`);
     if (event.type === 'joined') for (const wake of [...this.joinWaiters]) wake();
     this.hub.emit({ type: event.type, member, atMs });
   }

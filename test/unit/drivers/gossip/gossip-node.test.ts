@@ -247,6 +247,25 @@ describe('a gossip node', () => {
     await sender.close();
   });
 
+  it('spends a bounded time on a flood of forged datagrams, and still hears its members', async () => {
+    const [director, worker] = (await world.cluster(1)) as [GossipHost, GossipHost];
+    await world.clock.advance(5_000);
+    const stranger = { host: '10.9.9.9', port: 9 };
+    const forged = noise(200);
+    forged[1] = director.heard.at(-1)!.bytes[1]!;
+    const before = director.node.counters.datagrams;
+    for (let i = 0; i < 20_000; i += 1) director.inject(forged, stranger);
+    const after = director.node.counters.datagrams;
+    expect(after.unopened - before.unopened).to.be.below(1_100);
+    expect(after.overLimit).to.be.above(18_000);
+    await world.clock.advance(10_000);
+    expect(director.node.counters.datagrams.opened).to.be.above(after.opened + 10);
+    expect(director.states()).to.deep.equal({ d1: 'alive', w1: 'alive' });
+    expect(worker.states()).to.deep.equal({ d1: 'alive', w1: 'alive' });
+    director.inject(forged, stranger);
+    expect(director.node.counters.datagrams.unopened, 'the flood is over').to.be.above(after.unopened);
+  });
+
   it('does not mix with another cluster, by datagrams or by lanes', async () => {
     const [director] = (await world.cluster(1)) as [GossipHost];
     const clusterId = 'another';
