@@ -20,6 +20,13 @@ export class ClassLatency {
     this.bulk.merge(other.bulk);
   }
 
+  /** Takes the samples of an earlier state of the same histograms away: what is left came since. */
+  subtract(earlier: ClassLatency): void {
+    this.control.subtract(earlier.control);
+    this.data.subtract(earlier.data);
+    this.bulk.subtract(earlier.bulk);
+  }
+
   snapshot(): ClassLatencySummary {
     return { control: this.control.snapshot(), data: this.data.snapshot(), bulk: this.bulk.snapshot() };
   }

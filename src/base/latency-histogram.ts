@@ -22,12 +22,16 @@ export class LatencyHistogram {
     return count;
   }
 
-  /** Anything that is not above 0 counts as 0. */
-  record(ms: number): void {
+  /**
+   * Anything that is not above 0 counts as 0.
+   *
+   * @param times samples that this one stands for, where only some are taken
+   */
+  record(ms: number, times = 1): void {
     const us = ms > 0 ? Math.min(ms * 1_000, US_MAX) >>> 0 : 0;
     const shift = us < 4 ? 0 : 29 - Math.clz32(us);
     const index = 4 * shift + (us >>> shift);
-    this.buckets[index] = (this.buckets[index] as number) + 1;
+    this.buckets[index] = (this.buckets[index] as number) + times;
   }
 
   /**
@@ -49,6 +53,13 @@ export class LatencyHistogram {
   merge(other: LatencyHistogram): void {
     for (let index = 0; index < BUCKETS; index++) {
       this.buckets[index] = (this.buckets[index] as number) + (other.buckets[index] as number);
+    }
+  }
+
+  /** Takes the samples of an earlier state of the same histogram away: what is left came since. */
+  subtract(earlier: LatencyHistogram): void {
+    for (let index = 0; index < BUCKETS; index++) {
+      this.buckets[index] = (this.buckets[index] as number) - (earlier.buckets[index] as number);
     }
   }
 

@@ -16,6 +16,8 @@ export class ServerCall implements CallContext {
   /** Clock milliseconds; `Infinity` for none. */
   readonly deadlineMs: number;
   readonly headers: Headers;
+  /** When it arrived, by the server's clock. */
+  readonly startedMs: number;
   readonly earlyData: boolean;
   replyHeaders: Record<string, string> | undefined = undefined;
   /** The reply has been sent, or nobody waits for it any more. */
@@ -32,6 +34,7 @@ export class ServerCall implements CallContext {
     deadlineMs: number,
     headers: Headers | undefined,
     connection: Connection,
+    startedMs: number,
     nowMs: () => number,
   ) {
     this.served = served;
@@ -39,6 +42,7 @@ export class ServerCall implements CallContext {
     this.deadlineMs = deadlineMs;
     this.headers = headers ?? NO_HEADERS;
     this.connection = connection;
+    this.startedMs = startedMs;
     this.earlyData = connection.earlyData;
     this.nowMs = nowMs;
   }

@@ -1,4 +1,4 @@
-import type { RpcError } from '../../base/index.js';
+import type { ClassLatency, RpcError } from '../../base/index.js';
 import type { Clock, Connection, Logger, Stream, TrafficClass } from '../../ports/index.js';
 import type { Hello, ReassemblyBudget } from '../../wire/index.js';
 import type { MethodTable, ServedMethod } from './method-table.js';
@@ -16,6 +16,8 @@ export interface ServerHost {
   readonly methods: MethodTable;
   readonly announcedMethods: readonly string[];
   readonly counters: ServerCounters;
+  /** Of handlers of unary calls. */
+  readonly handlerLatency: ClassLatency;
   readonly compression: CompressionPolicy | undefined;
   readonly bulkPort: () => number | undefined;
   readonly draining: boolean;
@@ -23,6 +25,10 @@ export interface ServerHost {
   readonly inFlight: number;
   /** `inFlight` as replies carry it. */
   readonly load: number;
+  /** How many calls the present one stands for in `handlerLatency`; 0 when it is not measured. */
+  sampleTimes(): number;
+  /** A call was answered with an error. */
+  countFailure(trafficClass: TrafficClass): void;
   /** A call began or ended. */
   countCall(by: 1 | -1, trafficClass: TrafficClass): void;
   /** Connections of the holder of one certificate, without those still in 0-RTT. */

@@ -57,6 +57,10 @@ export interface ServerCounters {
   bulkCallsStarted: number;
   callsSucceeded: number;
   callsFailed: number;
+  /** Of `callsFailed`, by traffic class. */
+  controlCallsFailed: number;
+  dataCallsFailed: number;
+  bulkCallsFailed: number;
   callsCancelled: number;
   refusedOverload: number;
   refusedDraining: number;

@@ -124,8 +124,9 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     const served = server.methods.find(head.methodName, head.methodNumber);
     const refusal = this.owner.refusal(served, head.methodName, this.trafficClass);
     if (refusal !== undefined || served === undefined) throw refusal;
-    if (head.timeoutMs > 0) this.deadlineMs = server.clock.nowMs() + head.timeoutMs;
-    const call = new ServerCall(served, callId, this.deadlineMs, head.headers, connection, server.nowMs);
+    const nowMs = server.clock.nowMs();
+    if (head.timeoutMs > 0) this.deadlineMs = nowMs + head.timeoutMs;
+    const call = new ServerCall(served, callId, this.deadlineMs, head.headers, connection, nowMs, server.nowMs);
     const bytesMax = this.owner.hello?.messageBytesMax ?? LIMITS.messageBytesDefault;
     this.reader.setLengthMax(streamLengthMax(server.limits.messageBytesMax));
     this.call = call;
@@ -178,14 +179,22 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     this.started = true;
     this.carryOut(call, kind, input).then(
       () => {
+        this.measure(call, kind);
         this.finish();
         this.answerEnd(call);
       },
       (error: unknown) => {
+        this.measure(call, kind);
         this.finish();
         this.answerError(handlerError(error, call.method, this.owner.server.logger));
       },
     );
+  }
+
+  /** The life of a stream is as long as its reader likes: it is no handler's time. */
+  private measure(call: ServerCall, kind: MethodKind): void {
+    const { clock, handlerLatency } = this.owner.server;
+    if (kind === 'unary') handlerLatency[this.trafficClass].record(clock.nowMs() - call.startedMs);
   }
 
   private async carryOut(call: ServerCall, kind: MethodKind, input: unknown): Promise<void> {
@@ -250,7 +259,7 @@ export class ServerStreamCall implements StreamHandler, FrameSink, StoppableCall
     const { call } = this;
     if (call !== undefined) {
       this.owner.forget(call.callId, this);
-      if (!call.done) this.owner.server.counters.callsFailed++;
+      if (!call.done) this.owner.server.countFailure(this.trafficClass);
       call.abort(error);
     }
     this.inputs?.finish(error);

@@ -30,8 +30,9 @@ export class UnaryCalls {
       if (served.definition.kind !== 'unary') {
         throw RpcError.of('KIND_MISMATCH', `${served.name} is of kind ${served.definition.kind}, not unary`);
       }
-      const deadlineMs = head.timeoutMs === 0 ? Number.POSITIVE_INFINITY : server.clock.nowMs() + head.timeoutMs;
-      call = new ServerCall(served, callId, deadlineMs, head.headers, host.connection, server.nowMs);
+      const nowMs = server.clock.nowMs();
+      const deadlineMs = head.timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + head.timeoutMs;
+      call = new ServerCall(served, callId, deadlineMs, head.headers, host.connection, nowMs, server.nowMs);
       input = readPayload(flags, bytes, head.payloadStart, end, server.limits.messageBytesMax);
     } catch (thrown) {
       const error = RpcError.from(thrown);
@@ -54,10 +55,12 @@ export class UnaryCalls {
           : handler(checked, call);
       if (definition.output !== undefined) output = checkOutput(definition.output, output);
     } catch (error) {
+      this.measureSome(lane, call);
       this.fail(lane, call, error);
       return;
     }
     if (!isThenable(output)) {
+      this.measureSome(lane, call);
       this.succeed(lane, call, output);
       return;
     }
@@ -67,13 +70,26 @@ export class UnaryCalls {
     (output instanceof Promise ? output : Promise.resolve(output)).then(
       (value) => {
         this.host.forget(call.callId, stoppable);
+        this.measure(lane, call, 1);
         this.succeed(lane, call, value);
       },
       (error: unknown) => {
         this.host.forget(call.callId, stoppable);
+        this.measure(lane, call, 1);
         this.fail(lane, call, error);
       },
     );
+  }
+
+  /** For handlers that return no promise. */
+  private measureSome(lane: ServerLane, call: ServerCall): void {
+    const times = this.host.server.sampleTimes();
+    if (times > 0) this.measure(lane, call, times);
+  }
+
+  private measure({ trafficClass }: ServerLane, call: ServerCall, times: number): void {
+    const { handlerLatency, clock } = this.host.server;
+    handlerLatency[trafficClass].record(clock.nowMs() - call.startedMs, times);
   }
 
   private succeed(lane: ServerLane, call: ServerCall, output: unknown): void {
@@ -123,7 +139,7 @@ export class UnaryCalls {
 
   private answerError(lane: ServerLane, call: ServerCall, error: RpcError): void {
     call.done = true;
-    this.host.server.counters.callsFailed++;
+    this.host.server.countFailure(lane.trafficClass);
     lane.error(call.callId, this.host.server.load, error, this.host.inProgress === 0);
   }
 

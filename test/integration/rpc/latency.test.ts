@@ -1,23 +1,19 @@
 import { expect } from 'chai';
 import { LIMITS } from '../../../src/base/index.js';
-import { defineService, implement, serviceClient, unary } from '../../../src/rpc/index.js';
+import { defineService, implement, serverStream, serviceClient, unary } from '../../../src/rpc/index.js';
 import { failureOf, MemoryWorld } from './world.js';
 
-const Demo = defineService('demo', { wait: unary<{ ms: number; fails?: boolean; filler?: Buffer }, string>() });
+const Demo = defineService('demo', {
+  wait: unary<{ ms: number; fails?: boolean; filler?: Buffer }, string>(),
+  now: unary<{ fails?: boolean }, string>(),
+  count: serverStream<Record<string, never>, number>(),
+});
 
 describe('latency of unary calls in virtual time', () => {
   let world: MemoryWorld;
   beforeEach(() => {
     world = new MemoryWorld();
-    world.serve(
-      implement(Demo, {
-        wait: async ({ ms, fails }) => {
-          await new Promise<void>((resolve) => world.clock.setTimer(ms, resolve));
-          if (fails === true) throw new Error('asked to');
-          return 'done';
-        },
-      }),
-    );
+    world.serve(implementDemo(world));
   });
   afterEach(() => world.close());
 
@@ -55,3 +51,75 @@ describe('latency of unary calls in virtual time', () => {
     }
   });
 });
+
+describe('the time of unary handlers at the server in virtual time', () => {
+  let world: MemoryWorld;
+  beforeEach(() => {
+    world = new MemoryWorld();
+    world.serve(implementDemo(world));
+  });
+  afterEach(() => world.close());
+
+  it('is recorded by class without the time on the network, failures and long messages too', async () => {
+    const demo = serviceClient(Demo, world.channel());
+    await world.run(() => demo.wait({ ms: 100 }));
+    await world.run(() => failureOf(demo.wait({ ms: 100, fails: true })));
+    await world.run(() => demo.wait({ ms: 1_000, filler: Buffer.alloc(LIMITS.laneFrameBytesMax + 1) }));
+    const { control, data, bulk } = world.rpc.handlerLatency.snapshot();
+    expect([control.count, data.count, bulk.count]).to.deep.equal([0, 2, 1]);
+    expect(data.p99Ms).to.be.within(87.5, 112.5);
+    expect(bulk.p99Ms).to.be.within(875, 1_125);
+    expect(world.rpc.counters).to.include({ callsFailed: 1, dataCallsFailed: 1, controlCallsFailed: 0 });
+  });
+
+  it('goes on after the caller has gone, for the handler does', async () => {
+    const demo = serviceClient(Demo, world.channel());
+    await world.run(() => failureOf(demo.wait({ ms: 400 }, { timeoutMs: 50 })));
+    expect(world.rpc.handlerLatency.data.count).to.equal(0);
+    await world.pass(1_000);
+    expect(world.rpc.handlerLatency.data.snapshot().p50Ms).to.be.within(350, 450);
+  });
+
+  it('is taken of one in sixteen handlers that return no promise, which stands for all of them', async () => {
+    const demo = serviceClient(Demo, world.channel());
+    for (let call = 0; call < 32; call++) {
+      await world.run(async () => {
+        if (call % 2 === 0) await demo.now({});
+        else await failureOf(demo.now({ fails: true }));
+      });
+    }
+    expect(world.rpc.handlerLatency.data.count).to.equal(32);
+    expect(world.rpc.counters.dataCallsFailed).to.equal(16);
+  });
+
+  it('leaves streams out', async () => {
+    const demo = serviceClient(Demo, world.channel());
+    const read = async () => {
+      const numbers: number[] = [];
+      for await (const number of demo.count({})) numbers.push(number);
+      return numbers;
+    };
+    expect(await world.run(read)).to.deep.equal([1, 2]);
+    const { control, data, bulk } = world.rpc.handlerLatency;
+    expect(control.count + data.count + bulk.count).to.equal(0);
+  });
+});
+
+function implementDemo(world: MemoryWorld) {
+  return implement(Demo, {
+    wait: async ({ ms, fails }) => {
+      await new Promise<void>((resolve) => world.clock.setTimer(ms, resolve));
+      if (fails === true) throw new Error('asked to');
+      return 'done';
+    },
+    now: ({ fails }) => {
+      if (fails === true) throw new Error('asked to');
+      return 'done';
+    },
+    count: async function* () {
+      yield 1;
+      await new Promise<void>((resolve) => world.clock.setTimer(10_000, resolve));
+      yield 2;
+    },
+  });
+}

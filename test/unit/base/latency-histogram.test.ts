@@ -43,6 +43,21 @@ describe('base: latency histogram', () => {
     );
   });
 
+  it('is what came since when an earlier state is taken away, and counts a sample as often as it stands for', () => {
+    fc.assert(
+      fc.property(latencies, latencies, (before, since) => {
+        const now = histogramOf([...before, ...since]);
+        now.subtract(histogramOf(before));
+        expect(now).to.deep.equal(histogramOf(since));
+      }),
+    );
+    const weighted = new LatencyHistogram();
+    weighted.record(1, 16);
+    weighted.record(100);
+    expect(weighted.count).to.equal(17);
+    expect(weighted.percentile(90)).to.be.within(0.875, 1.125);
+  });
+
   it('says 0 without samples, and takes what is no latency as 0 or as the longest', () => {
     expect(new LatencyHistogram().snapshot()).to.deep.equal({ count: 0, p50Ms: 0, p99Ms: 0 });
     const odd = histogramOf([Number.NaN, -5, 0]);
