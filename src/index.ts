@@ -53,6 +53,8 @@ export {
   type GroupMember,
   type GroupStatus,
   type MembershipChange,
+  type NodeAnswer,
+  type NodeStats,
   type WorkerResult,
   type WorkerStats,
 } from './client/index.js';

@@ -19,7 +19,7 @@ import {
   createQuicEndpoint,
   type TlsOptions,
 } from '../io/quic/index.js';
-import { systemClock, systemRandom } from '../io/system/index.js';
+import { systemClock, systemLoopMeter, systemRandom } from '../io/system/index.js';
 import { ClassScheduler } from '../lanes/index.js';
 import { type Logger, type SessionStore, silentLogger } from '../ports/index.js';
 import type { ClientInterceptor, ClusterCallOptions } from '../rpc/index.js';
@@ -133,7 +133,8 @@ export async function connectWorkerRegistry(options: DirectoryOptions): Promise<
  */
 export async function connectDirectors(options: DirectoryOptions): Promise<DirectorClient> {
   const { runtime, directors, open, dispose } = await prepare(options);
-  return new DirectorClient({ directors, open, openMetadata: metadataOpener(runtime, () => directors, open), dispose });
+  const openMetadata = metadataOpener(runtime, () => directors, open);
+  return new DirectorClient({ directors, open, openMetadata, clock: runtime.clock, dispose });
 }
 
 export interface NodeOptions {
@@ -165,7 +166,8 @@ export async function openNode(options: NodeOptions): Promise<NodeRuntime> {
   const scheduler = () => new ClassScheduler(scheduling);
   const endpoint = await createQuicEndpoint({ ...common, listen, transport: transport.main, scheduler });
   const { identity } = endpoint;
-  const runtime = { endpoint, identity, clock: systemClock, random: systemRandom, logger, flushSessions };
+  const system = { clock: systemClock, random: systemRandom, loop: systemLoopMeter };
+  const runtime = { endpoint, identity, ...system, logger, flushSessions };
   try {
     checkIdentity(endpoint.identity, options.role, options.id === undefined ? undefined : nodeId(options.id));
     if (settings.network.isolation === 'streams') return { ...runtime, bulkEndpoint: undefined };

@@ -23,7 +23,7 @@ export {
   parseDirectors,
 } from './create.js';
 export { type Deferred, deferred } from './deferred.js';
-export { type DirectorAnswer, DirectorClient } from './director-client.js';
+export { type DirectorAnswer, DirectorClient, type NodeAnswer } from './director-client.js';
 export { DirectorList } from './director-list.js';
 export { type Filter, parseFilter, type Tags } from './filter.js';
 export {
@@ -59,12 +59,14 @@ export {
   type WriteOptions,
 } from './metadata/index.js';
 export type { ChannelTarget, NodeChannel, NodeChannelState, OpenChannel, Settle } from './node-channel.js';
+export { NodeReporter } from './node-reporter.js';
 export { channelOpener, closeSockets, type NodeRuntime } from './node-runtime.js';
 export { type OwnOptions, optionGroups } from './option-groups.js';
 export { pause } from './pause.js';
 export {
   type AdmissionReply,
   type AdmissionRequest,
+  type ClassStats,
   type ClusterMember,
   ClusterService,
   type ClusterStatus,
@@ -83,6 +85,7 @@ export {
   type MembershipAction,
   type MembershipReply,
   type MembershipRequest,
+  type NodeStats,
   type RegisterRequest,
   RegistryService,
   type WatchMessage,

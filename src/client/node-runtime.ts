@@ -1,7 +1,7 @@
 import { FlotillaError, type NodeId, type PeerIdentity } from '../base/index.js';
 import { callSettings, type Settings } from '../config/index.js';
 import { RpcChannel } from '../drivers/rpc/index.js';
-import type { Clock, Endpoint, Logger, Random } from '../ports/index.js';
+import type { Clock, Endpoint, Logger, LoopMeter, Random } from '../ports/index.js';
 import type { ChannelTarget } from './node-channel.js';
 
 /** A node's attachment to the network, and what its parts share. */
@@ -13,6 +13,8 @@ export interface NodeRuntime {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Of the process; default unknown. */
+  readonly loop?: LoopMeter;
   /** Writes sessions that are not in their file yet. */
   readonly flushSessions?: () => void;
 }

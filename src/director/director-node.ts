@@ -4,6 +4,8 @@ import {
   closeSockets,
   implementNodeService,
   type Metadata,
+  NodeReporter,
+  type NodeStats,
   pause,
   RegistryService,
 } from '../client/index.js';
@@ -44,6 +46,7 @@ export class DirectorNode implements AsyncDisposable {
   readonly failed: Promise<FlotillaError>;
   private readonly deps: DirectorDependencies;
   private readonly server: RpcServer;
+  private readonly reporter: NodeReporter;
   private readonly status_: ClusterHandlersDependencies;
   private readonly ending = new AbortController();
   private readonly watchers = { count: 0 };
@@ -75,6 +78,12 @@ export class DirectorNode implements AsyncDisposable {
       counters: () => ({ ...this.server.counters, ...endpoint.counters }),
       cluster: () => this.cluster,
     };
+    this.reporter = new NodeReporter({
+      identity: { id: identity.id, role: 'director' },
+      server: () => this.server,
+      clock,
+      loop: runtime.loop,
+    });
     this.server = new RpcServer({
       identity,
       services: [
@@ -88,7 +97,7 @@ export class DirectorNode implements AsyncDisposable {
           cluster: () => (this.implementations === undefined ? undefined : this.cluster),
           logger,
         }),
-        implementNodeService(),
+        implementNodeService(() => this.reporter.report()),
         ...deps.services,
       ],
       ...{ clock, random, logger },
@@ -142,6 +151,11 @@ export class DirectorNode implements AsyncDisposable {
   /** The same as `flotilla status` prints. */
   status(): ClusterStatus {
     return statusOf(this.status_);
+  }
+
+  /** What it tells others about its calls; `flotilla top` shows it. */
+  nodeStats(): NodeStats {
+    return this.reporter.report();
   }
 
   /**

@@ -13,6 +13,7 @@ export type {
   Term,
 } from './log-store.js';
 export { type Logger, silentLogger } from './logger.js';
+export type { LoopDelay, LoopMeter } from './loop-meter.js';
 export type { Random } from './random.js';
 export type {
   RegistryChange,

@@ -3,7 +3,9 @@ import {
   closeSockets,
   INTERNAL_PREFIX,
   implementNodeService,
+  NodeReporter,
   type NodeRuntime,
+  type NodeStats,
   type OpenChannel,
 } from '../client/index.js';
 import { type CompressionPolicy, RpcServer, type ServerCounters, type ServerLimits } from '../drivers/rpc/index.js';
@@ -43,6 +45,7 @@ export class WorkerNode implements AsyncDisposable {
   readonly instance: string;
   private readonly deps: WorkerDependencies;
   private readonly server: RpcServer;
+  private readonly reporter: NodeReporter;
   private readonly registration: Registration;
   private readonly methods: readonly WorkerMethod[];
   private closing: Promise<void> | undefined;
@@ -53,10 +56,16 @@ export class WorkerNode implements AsyncDisposable {
     const { runtime } = deps;
     const { clock, random, logger, identity, endpoint, bulkEndpoint } = runtime;
     this.instance = Buffer.from(random.bytes(8)).toString('hex');
+    this.reporter = new NodeReporter({
+      identity: { id: identity.id, role: 'worker' },
+      server: () => this.server,
+      clock,
+      loop: runtime.loop,
+    });
     this.methods = deps.services.flatMap(methodsOf);
     this.server = new RpcServer({
       identity,
-      services: [...deps.services, implementNodeService()],
+      services: [...deps.services, implementNodeService(() => this.reporter.report())],
       clock,
       random,
       logger,
@@ -105,6 +114,11 @@ export class WorkerNode implements AsyncDisposable {
    */
   async ready(timeoutMs: number): Promise<void> {
     await this.registration.first(timeoutMs);
+  }
+
+  /** What it tells others about its calls; `flotilla top` shows it. */
+  nodeStats(): NodeStats {
+    return this.reporter.report();
   }
 
   /** A picture of the worker at this moment. */

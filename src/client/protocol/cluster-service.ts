@@ -71,4 +71,6 @@ export interface ClusterMember {
   readonly tags: Readonly<Record<string, string>>;
   /** Names of the methods it serves. */
   readonly methods: readonly string[];
+  /** How much the failure detector believes in it, 1 for fully and 0 for not at all; missing where none runs. */
+  readonly health?: number | undefined;
 }

@@ -18,7 +18,14 @@ export {
   type MembershipReply,
   type MembershipRequest,
 } from './director-service.js';
-export { INTERNAL_PREFIX, implementNodeService, NodeService } from './node-service.js';
+export {
+  type ClassStats,
+  decodeNodeStats,
+  INTERNAL_PREFIX,
+  implementNodeService,
+  NodeService,
+  type NodeStats,
+} from './node-service.js';
 export {
   decodeLeaseReply,
   decodeWatchMessage,

@@ -1,3 +1,4 @@
+export { systemLoopMeter } from './loop-meter.js';
 export { systemClock } from './system-clock.js';
 export { systemRandom } from './system-random.js';
 export { startWatchdog, type WatchdogOptions } from './watchdog.js';
