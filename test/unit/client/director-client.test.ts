@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { RpcError } from '../../../src/base/index.js';
 import { DirectorClient } from '../../../src/client/director-client.js';
 import type { NodeStats } from '../../../src/client/protocol/index.js';
+import { SimulatedClock } from '../../../src/testing/index.js';
 import { FakeChannel } from './fake-cluster.js';
 
 const NO_CALLS = { count: 0, p50Ms: 0, p99Ms: 0 };
@@ -36,6 +37,7 @@ describe('asking all nodes for their statistics', () => {
       openMetadata: () => {
         throw new Error('unused');
       },
+      clock: new SimulatedClock(),
       dispose: async () => undefined,
     });
     const answers = await client.nodes({ timeoutMs: 100 });
