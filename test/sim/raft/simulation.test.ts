@@ -4,7 +4,7 @@ import { simulate } from './simulate.js';
 
 /** More or others: `SEEDS=1000 FIRST=5000`. */
 const FIRST = Number(process.env.FIRST ?? 1);
-const SEEDS = Number(process.env.SEEDS ?? 60);
+const SEEDS = Number(process.env.SEEDS ?? 40);
 const SEED_TIMEOUT_MS = 4_000;
 
 describe('raft simulation', () => {

@@ -47,6 +47,17 @@ describe('testing: simulated disk', () => {
     }
   });
 
+  it('shows all that was written when only the process was killed, and finishes nothing for it', async () => {
+    const { clock, disk } = setUp(1, 1);
+    const file = await durableFile(clock, disk, 'a');
+    const written = outcomeOf((done) => file.write(Buffer.alloc(3_000, 1), 0, done));
+    disk.kill();
+    await clock.advance(10);
+    expect(written.code).to.equal(undefined);
+    expect((await run(clock, disk.directory('d').read('a'))).equals(Buffer.alloc(3_000, 1))).to.equal(true);
+    expect(outcomeOf((done) => file.write(Buffer.alloc(1), 0, done)).code).to.equal(undefined);
+  });
+
   it('keeps, loses or tears by sector what was not', async () => {
     const seen = new Set<string>();
     for (let seed = 0; seed < 60; seed += 1) {
