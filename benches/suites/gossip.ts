@@ -79,8 +79,8 @@ function sizeOf(nodes: number, { smoke, seconds }: BenchOptions): Size {
     const lossSeconds = { 0: 60, 10: isLong ? 300 : 30, 25: isLong ? 60 : 0 };
     return { nodes, crashes: 80, joins: 10, costSeconds: 10, lossSeconds, stallSeconds: isLong ? 120 : 10 };
   }
-  const lossSeconds = { 0: 10, 10: isLong ? 30 : 0, 25: 0 };
-  return { nodes, crashes: 100, joins: 3, costSeconds: 3, lossSeconds, stallSeconds: 0 };
+  const lossSeconds = { 0: 5, 10: isLong ? 30 : 0, 25: 0 };
+  return { nodes, crashes: 40, joins: 2, costSeconds: 2, lossSeconds, stallSeconds: 0 };
 }
 
 function simulated(system: string, size: Size, say: (what: string) => void): Figure[] {

@@ -6,6 +6,7 @@ import {
   encodeDatagram,
   encodeSyncReply,
   type GossipCore,
+  type Keyring,
 } from '../../gossip/index.js';
 import type { Clock } from '../../ports/index.js';
 import { type CallContext, type Implementation, implement } from '../../rpc/index.js';
@@ -15,6 +16,8 @@ import type { LaneFrame } from './lane-frame.js';
 export interface GossipHandlersDependencies {
   readonly core: GossipCore;
   readonly frame: LaneFrame;
+  readonly clusterId: string;
+  readonly keyring: Keyring;
   readonly clock: Clock;
   pump(): void;
   /** False when this node has answered too many exchanges this second. */
@@ -53,11 +56,22 @@ export function implementGossip(deps: GossipHandlersDependencies): Implementatio
       const { id } = core.self;
       return frame.wrap(encodeDatagram(id, messages));
     },
+    secrets: (_input, context) => {
+      checkOpen();
+      checkMember(context);
+      return { clusterId: deps.clusterId, keys: deps.keyring.keys() };
+    },
   });
 }
 
 /** @throws RpcError `FORBIDDEN` */
-function checkSpeaker(said: string, { peer }: CallContext): void {
-  if (peer.role === 'client') throw RpcError.of('FORBIDDEN', `${peer.id} is a client; only members gossip`);
+function checkSpeaker(said: string, context: CallContext): void {
+  checkMember(context);
+  const { peer } = context;
   if (said !== peer.id) throw RpcError.of('FORBIDDEN', `${peer.id} speaks for ${said}`);
+}
+
+/** @throws RpcError `FORBIDDEN` */
+function checkMember({ peer }: CallContext): void {
+  if (peer.role === 'client') throw RpcError.of('FORBIDDEN', `${peer.id} is a client; only members gossip`);
 }

@@ -162,8 +162,8 @@ interface OpenLane {
 }
 
 /** No node of the role could be reached; anything else is the answer of one. */
-const NOT_THERE: ReadonlySet<string> = new Set(['NOT_CONNECTED', 'CONNECT_FAILED', 'UNAUTHENTICATED']);
-const SEED_ROLES: readonly NodeRole[] = ['director', 'worker'];
+export const NOT_THERE: ReadonlySet<string> = new Set(['NOT_CONNECTED', 'CONNECT_FAILED', 'UNAUTHENTICATED']);
+export const SEED_ROLES: readonly NodeRole[] = ['director', 'worker'];
 /** A node has one probe under way; the others are exchanges, and answers that came late. */
 const RUNNING_MAX = 32;
 /** A member that needed one probe over a lane often needs the next one too. */

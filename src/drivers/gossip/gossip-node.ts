@@ -93,7 +93,7 @@ export class GossipNode {
     });
     const gate = new RateGate(clock, EXCHANGES_PER_SECOND_MAX);
     this.service = implementGossip({
-      ...{ core: this.core, frame, clock, pump },
+      ...{ core: this.core, frame, clock, pump, clusterId, keyring },
       admit: () => gate.admit(),
       checkOpen: () => {
         if (this.isClosed) throw new RpcError('UNAVAILABLE', 'the node gossips no more');

@@ -1,7 +1,14 @@
 import { defineService, type MethodRef, methodName, unary } from '../../rpc/index.js';
 
+/** What a node has to know before it can gossip; a secret of the cluster's directors and workers. */
+export interface GossipSecrets {
+  readonly clusterId: string;
+  /** The sealing key first. */
+  readonly keys: readonly Uint8Array[];
+}
+
 /**
- * What members say to each other over control lanes; internal, refused to clients. All messages are bytes that begin
+ * What members say to each other over control lanes; internal, refused to clients. Messages are bytes that begin
  * with the cluster's tag (`clusterTag`). None is idempotent in the sense of 0-RTT: a replay must change nothing.
  */
 export const GossipService = defineService('flotilla.gossip', {
@@ -11,6 +18,8 @@ export const GossipService = defineService('flotilla.gossip', {
   push: unary<Uint8Array, Uint8Array>(),
   /** A probe that datagrams did not settle: `encodeDatagram` both ways. */
   probe: unary<Uint8Array, Uint8Array>(),
+  /** For a director or worker that is about to join (or has missed a rotation): the one call without the tag. */
+  secrets: unary<Record<string, never>, GossipSecrets>(),
 });
 
 type MethodOfGossip = keyof typeof GossipService.methods;

@@ -4,7 +4,8 @@ export type {
   MembershipEvent,
   MembershipEventType,
 } from './cluster-member.js';
+export { type FetchSecretsOptions, fetchGossipSecrets } from './fetch-secrets.js';
 export type { GossipLane, OpenGossipLane } from './gossip-lanes.js';
 export { GossipNode } from './gossip-node.js';
 export type { EventOptions, GossipNodeOptions, JoinOptions } from './gossip-node-options.js';
-export { GossipService } from './gossip-service.js';
+export { type GossipSecrets, GossipService } from './gossip-service.js';

@@ -42,6 +42,8 @@ export interface SimulatedGossipOptions {
   /** Nodes know each other from the start. Default true. */
   readonly acquainted?: boolean;
   readonly mutant?: Mutant;
+  /** Keep all events in `events`. Default true; false for long runs of many nodes. */
+  readonly keepEvents?: boolean;
 }
 
 export interface SeenEvent {
@@ -286,7 +288,7 @@ export class SimulatedGossip {
       }
       this.seen.set(key, event.member.incarnation);
     }
-    this.events.push({ by: node.id, event });
+    if (this.setup.keepEvents ?? true) this.events.push({ by: node.id, event });
     this.onEvent?.(node, event);
   }
 

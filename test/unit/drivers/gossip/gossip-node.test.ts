@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import { FlotillaError, nodeId, Prng, type RpcError } from '../../../../src/base/index.js';
-import { type GossipNodeOptions, GossipService, type MembershipEvent } from '../../../../src/drivers/gossip/index.js';
+import {
+  fetchGossipSecrets,
+  type GossipNodeOptions,
+  GossipService,
+  type MembershipEvent,
+  type OpenGossipLane,
+} from '../../../../src/drivers/gossip/index.js';
 import { RpcChannel } from '../../../../src/drivers/rpc/index.js';
 import { Keyring } from '../../../../src/gossip/index.js';
 import { silentLogger } from '../../../../src/ports/index.js';
@@ -273,6 +279,31 @@ describe('a gossip node', () => {
     const failure = await failureOf(world.run(foreign.node.join([director.address], { timeoutMs: 5_000 })));
     expect(failure.message).to.contain('another cluster');
     expect(director.node.member(nodeId('x1'))).to.equal(undefined);
+  });
+
+  it('tells a director or worker the id and keys of the cluster, so that one address is enough to join, and no client', async () => {
+    const [, seed] = (await world.cluster(1)) as [GossipHost, GossipHost];
+    const fetchAs = async (role: 'client' | 'worker', id: string, port = seed.address.port) => {
+      const identity = testIdentity(role, id);
+      const endpoint = world.network.createEndpoint({ identity });
+      const { clock, random } = world;
+      const open: OpenGossipLane = (target) =>
+        new RpcChannel({ endpoint, target, identity, clock, random, logger: silentLogger });
+      const seeds = [
+        { host: '127.0.0.1', port: 9 },
+        { ...seed.address, port },
+      ];
+      return world.run(fetchGossipSecrets({ open, seeds })).finally(() => endpoint.close());
+    };
+    const secrets = await fetchAs('worker', 'w2');
+    expect(secrets).to.deep.equal({ clusterId: CLUSTER, keys: [KEY] });
+    const { clusterId } = secrets;
+    const joined = world.host('worker', 'w3', { clusterId, keyring: new Keyring(clusterId, secrets.keys) });
+    await world.run(joined.node.join([seed.address]));
+    const refused = await failureOf(fetchAs('client', 'c1'));
+    expect(refused).to.have.property('code', 'JOIN_FAILED');
+    expect(refused.message).to.contain('only members gossip');
+    expect((await failureOf(fetchAs('worker', 'w4', 10))).message).to.contain('127.0.0.1:10');
   });
 
   it('refuses clients, speakers for others, undecodable messages and calls after its end', async () => {
