@@ -62,6 +62,20 @@ export class Keyring {
     this.entries = this.entries.filter((other) => other !== entry);
   }
 
+  /** Holds exactly these keys from now on, the first one sealing. @throws FlotillaError `OPTION_INVALID`; nothing changes */
+  replace(keys: readonly Uint8Array[]): void {
+    const [sealing] = keys;
+    if (sealing === undefined) throw new FlotillaError('OPTION_INVALID', 'the gossip keyring needs at least one key');
+    const before = this.entries;
+    this.entries = [];
+    try {
+      for (const key of keys) this.install(key);
+    } catch (error) {
+      this.entries = before;
+      throw error;
+    }
+  }
+
   /** The key that seals. */
   get primary(): ClusterKey {
     return (this.entries[0] as { readonly bound: ClusterKey }).bound;

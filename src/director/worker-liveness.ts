@@ -1,0 +1,62 @@
+import type { NodeId } from '../base/index.js';
+import type { ClusterMember, GossipNode } from '../drivers/gossip/index.js';
+
+/** Workers that are registered as far as their lease goes, but that gossip doubts. */
+export interface Doubted {
+  readonly suspected: readonly NodeId[];
+  readonly failed: readonly NodeId[];
+}
+
+/**
+ * What gossip says of the workers, for clients' watches: a worker is selectable when its lease holds and nobody doubts
+ * it. Without gossip nobody is doubted.
+ */
+export class WorkerLiveness {
+  private readonly doubts = new Map<NodeId, 'suspected' | 'failed'>();
+  private readonly listeners = new Set<() => void>();
+  private stopListening: () => void = () => undefined;
+  private lists: Doubted = { suspected: [], failed: [] };
+
+  get doubted(): Doubted {
+    return this.lists;
+  }
+
+  of(id: NodeId): 'alive' | 'suspected' | 'failed' {
+    return this.doubts.get(id) ?? 'alive';
+  }
+
+  /** From now on follows this member of the gossip, once. */
+  follow(gossip: Pick<GossipNode, 'members' | 'onEvent'>): void {
+    this.stopListening();
+    this.stopListening = gossip.onEvent((event) => {
+      if ('member' in event) this.take(event.member);
+    });
+    for (const member of gossip.members()) this.take(member);
+  }
+
+  /** Calls `listener` after each change; returns how to stop that. */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  close(): void {
+    this.stopListening();
+    this.listeners.clear();
+  }
+
+  private take({ id, role, state }: ClusterMember): void {
+    if (role !== 'worker') return;
+    const before = this.doubts.get(id);
+    if (state === 'suspect') this.doubts.set(id, 'suspected');
+    else if (state === 'dead') this.doubts.set(id, 'failed');
+    else this.doubts.delete(id);
+    if (this.doubts.get(id) === before) return;
+    this.lists = { suspected: this.ids('suspected'), failed: this.ids('failed') };
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  private ids(liveness: 'suspected' | 'failed'): NodeId[] {
+    return [...this.doubts].filter(([, found]) => found === liveness).map(([id]) => id);
+  }
+}
