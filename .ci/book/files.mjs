@@ -1,10 +1,19 @@
 import { includeCode } from './include-code.mjs';
-import { closeCodesTable, errorsPage, fillIn, layersGraph, layersTable, limitsPage, optionsPage } from './pages.mjs';
+import {
+  closeCodesTable,
+  errorsPage,
+  fillIn,
+  includeOptions,
+  layersGraph,
+  layersTable,
+  limitsPage,
+  optionsPage,
+} from './pages.mjs';
 
 /** Every file that is generated, whole or in part: path to the text it must have. */
 export function generatedFiles({ base, config, units, read }) {
   return {
-    ...chaptersWithCode(read),
+    ...chaptersWithParts(read, config),
     'book/src/reference/errors.md': errorsPage(base),
     'book/src/reference/limits.md': limitsPage(base.LIMITS, read('src/base/limits.ts')),
     'book/src/reference/options.md': optionsPage(config),
@@ -27,11 +36,11 @@ export function generatedFiles({ base, config, units, read }) {
   };
 }
 
-/** The chapters that show code of the examples. */
-function chaptersWithCode(read) {
+/** The chapters that show code of the examples, or tables of options. */
+function chaptersWithParts(read, config) {
   const chapters = [...read('book/src/SUMMARY.md').matchAll(/\]\(([^)]+\.md)\)/g)].map(
     ([, path]) => `book/src/${path}`,
   );
-  const pages = chapters.map((path) => [path, read(path)]).filter(([, page]) => page.includes('<!-- code '));
-  return Object.fromEntries(pages.map(([path, page]) => [path, includeCode(page, path, read)]));
+  const pages = chapters.map((path) => [path, read(path)]).filter(([, page]) => /<!-- (?:code|options) /.test(page));
+  return Object.fromEntries(pages.map(([path, page]) => [path, includeOptions(includeCode(page, path, read), config)]));
 }

@@ -72,7 +72,6 @@ ${table(['Limit', 'Value', 'Meaning'], rows)}
 
 /** `reference/options.md` from the schema in `src/config`. */
 export function optionsPage({ OPTION_DOCS, PRESET_NAMES, PRESET_TEXTS }) {
-  const groupOf = (doc) => doc.key.slice(0, doc.key.lastIndexOf('.'));
   const groups = [...new Set(OPTION_DOCS.map(groupOf))];
   const sections = groups.map((group) => {
     const rows = OPTION_DOCS.filter((doc) => groupOf(doc) === group).map((doc) => optionRow(doc, PRESET_NAMES));
@@ -101,6 +100,16 @@ ${table(
 
 ${sections.join('\n\n')}
 `;
+}
+
+/** The options of one group without its presets, for chapters: `<!-- options GROUP -->` and `<!-- /options -->`. */
+export function includeOptions(page, { OPTION_DOCS }) {
+  return page.replace(/<!-- options (\S+) -->\n[\s\S]*?<!-- \/options -->/g, (_, group) => {
+    const docs = OPTION_DOCS.filter((doc) => groupOf(doc) === group);
+    if (docs.length === 0) throw new Error(`there is no group of options ${group}`);
+    const rows = docs.map((doc) => optionRow(doc, []).slice(0, -1));
+    return `<!-- options ${group} -->\n${table(['Option', 'Default', 'Allowed', 'What'], rows)}\n<!-- /options -->`;
+  });
 }
 
 /** The close codes of the wire protocol page, from `src/base/close-codes.ts`: numbers from the object, the rest from comments. */
@@ -148,6 +157,10 @@ function directImports(unit, units) {
 
 function nodeOf(name) {
   return name.replace('/*', '');
+}
+
+function groupOf({ key }) {
+  return key.slice(0, key.lastIndexOf('.'));
 }
 
 function optionRow(doc, presetNames) {
