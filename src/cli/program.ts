@@ -8,6 +8,7 @@ import { addLoadtest } from './commands/loadtest.js';
 import { addMember } from './commands/member.js';
 import { addMembers } from './commands/members.js';
 import { addStatus } from './commands/status.js';
+import { addTop } from './commands/top.js';
 import { addUp } from './commands/up.js';
 import { addWal } from './commands/wal.js';
 import { addWorker } from './commands/worker.js';
@@ -30,6 +31,7 @@ export function createProgram(finish: Finish): Command {
   addCall(program, finish);
   addStatus(program, finish);
   addMembers(program, finish);
+  addTop(program, finish);
   addMember(program, finish);
   addKeyValue(program, finish);
   addLoadtest(program, finish);

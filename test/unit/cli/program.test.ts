@@ -51,6 +51,7 @@ describe('the command line', () => {
       'call',
       'status',
       'members',
+      'top',
       'member add',
       'member promote',
       'member demote',
@@ -90,7 +91,7 @@ describe('the command line', () => {
   it('takes --connect and --json where a cluster is asked', () => {
     for (const [name, command] of commands) {
       const flags = command.options.map((option) => option.long);
-      const asks = /^(?:call|status|members|loadtest|backup|(?:member|kv) \w+)$/.test(name);
+      const asks = /^(?:call|status|members|top|loadtest|backup|(?:member|kv) \w+)$/.test(name);
       expect(flags.includes('--connect'), name).to.equal(asks);
       if (asks) expect(flags, name).to.include('--json');
     }
@@ -128,6 +129,7 @@ describe('the command line', () => {
       ['up', '--log-level', 'loud'],
       ['up', '--watchdog', '0.1'],
       ['loadtest', '--rate'],
+      ['top', '--interval', '0'],
     ]) {
       expect(exitCodeOf(await refusal(...args)), args.join(' ')).to.equal(2);
     }
