@@ -26,6 +26,7 @@ export { type Deferred, deferred } from './deferred.js';
 export { type DirectorAnswer, DirectorClient, type NodeAnswer } from './director-client.js';
 export { DirectorList } from './director-list.js';
 export { type Filter, parseFilter, type Tags } from './filter.js';
+export { lateImplementation } from './late-implementation.js';
 export {
   type CampaignOptions,
   ClusterPort,

@@ -185,6 +185,9 @@ export class RegistryWatcher {
       case 'directors':
         this.learn(message.directors);
         break;
+      case 'liveness':
+        table.setDoubted(message.suspected, message.failed);
+        break;
     }
     table.settle(clock.nowMs());
   }

@@ -67,9 +67,12 @@ export class WorkerTable {
     for (const listener of this.livenessListeners) listener(id, liveness);
   }
 
-  /** Short for `setLiveness` with `suspected` or `alive`. */
-  setSuspected(id: NodeId, suspected: boolean): void {
-    this.setLiveness(id, suspected ? 'suspected' : 'alive');
+  /** The failure detector's word on all workers: those that are not named are alive. */
+  setDoubted(suspected: readonly NodeId[], failed: readonly NodeId[]): void {
+    const named = new Set([...suspected, ...failed]);
+    for (const id of [...this.doubted.keys()]) if (!named.has(id)) this.setLiveness(id, 'alive');
+    for (const id of suspected) this.setLiveness(id, 'suspected');
+    for (const id of failed) this.setLiveness(id, 'failed');
   }
 
   /** Calls `listener` whenever a worker's liveness changes; returns how to stop that. */

@@ -3,6 +3,7 @@ import {
   type ClusterStatus,
   closeSockets,
   implementNodeService,
+  lateImplementation,
   type Metadata,
   NodeReporter,
   type NodeStats,
@@ -19,7 +20,6 @@ import { type ClusterHandlersDependencies, implementCluster, statusOf } from './
 import { ClusterRuntime, type ClusterRuntimeDependencies } from './cluster-runtime.js';
 import { implementDirector } from './director-handlers.js';
 import { METADATA_GROUP } from './groups.js';
-import { lateImplementation } from './late-implementation.js';
 import { NodeMemory } from './node-record.js';
 
 export interface DirectorDependencies

@@ -12,12 +12,17 @@ import type { DirectorDirectory } from './director-directory.js';
 import type { LeaderContact } from './leader-contact.js';
 import { checkContact, toldDirectors, watchRegistry } from './registry-watch.js';
 import type { TicketKey } from './ticket-keys.js';
+import type { WorkerLiveness } from './worker-liveness.js';
 
 export interface RegistryHandlersDependencies {
   readonly store: RegistryStore;
   readonly ticketKeys: { readonly current: TicketKey | undefined };
   /** Who else can be asked; default unknown. */
   readonly directors?: Pick<DirectorDirectory, 'addresses' | 'onChange'> | undefined;
+  /** Whom gossip doubts; default nobody. */
+  readonly liveness?: Pick<WorkerLiveness, 'doubted' | 'onChange'> | undefined;
+  /** Version of the gossip keys; default none. */
+  readonly gossipKeys?: { readonly current: { readonly version: number } | undefined } | undefined;
   /** Default: never lost. */
   readonly contact?: Pick<LeaderContact, 'lost' | 'onLost' | 'graceMs'> | undefined;
   readonly clock: Clock;
@@ -66,9 +71,9 @@ export function implementRegistry(deps: RegistryHandlersDependencies): Implement
     },
     watch: (request, context): AsyncIterable<WatchMessage> => {
       const settledInMs = Math.max(0, deps.settledAtMs - clock.nowMs());
-      const { heartbeatMs, watchers, ending, directors, contact } = deps;
+      const { heartbeatMs, watchers, ending, directors, contact, liveness } = deps;
       const signal = AbortSignal.any([context.signal, ending]);
-      const options = { store, clock, heartbeatMs, settledInMs, watchers, directors, contact };
+      const options = { store, clock, heartbeatMs, settledInMs, watchers, directors, contact, liveness };
       return watchRegistry({ ...options, request, signal });
     },
   });
@@ -102,10 +107,12 @@ function isAt(remote: SocketAddress, claimed: SocketAddress): boolean {
 function leaseReply(deps: RegistryHandlersDependencies, leaseMs: number, knownKeyId: string | undefined): LeaseReply {
   const { current } = deps.ticketKeys;
   const ticketKey = current?.id === knownKeyId ? undefined : current;
+  const gossipKeysVersion = deps.gossipKeys?.current?.version;
   return {
     leaseMs,
     ...(ticketKey === undefined ? {} : { ticketKey: { id: ticketKey.id, key: ticketKey.key } }),
     ...toldDirectors(deps.directors),
+    ...(gossipKeysVersion === undefined ? {} : { gossipKeysVersion }),
   };
 }
 

@@ -4,6 +4,7 @@ import { pause } from '../client/index.js';
 import type { Clock, RegistryChange, RegistryStore, RegistryWatch } from '../ports/index.js';
 import type { DirectorDirectory } from './director-directory.js';
 import type { LeaderContact } from './leader-contact.js';
+import type { WorkerLiveness } from './worker-liveness.js';
 
 export interface WatchOptions {
   readonly store: RegistryStore;
@@ -14,6 +15,8 @@ export interface WatchOptions {
   readonly watchers: { count: number };
   /** Who else can be asked; default unknown. */
   readonly directors?: Pick<DirectorDirectory, 'addresses' | 'onChange'> | undefined;
+  /** Whom gossip doubts; default nobody. */
+  readonly liveness?: Pick<WorkerLiveness, 'doubted' | 'onChange'> | undefined;
   /** Default: never lost. */
   readonly contact?: Pick<LeaderContact, 'lost' | 'onLost' | 'graceMs'> | undefined;
   readonly request: WatchRequest;
@@ -88,11 +91,14 @@ class ChangeFeed {
   private unsent: RegistryChange[] = [];
   private overflowed = false;
   private directorsChanged = false;
+  private livenessChanged: boolean;
   private watch: RegistryWatch | undefined;
 
   constructor(options: WatchOptions) {
     this.options = options;
-    const { signal, directors, contact } = options;
+    const { signal, directors, contact, liveness } = options;
+    // A client that comes from another director may doubt workers that are not doubted here.
+    this.livenessChanged = liveness !== undefined;
     const onAbort = (): void => this.wake();
     signal.addEventListener('abort', onAbort);
     this.stops = [
@@ -100,6 +106,10 @@ class ChangeFeed {
       contact?.onLost(() => this.wake()) ?? (() => undefined),
       directors?.onChange(() => {
         this.directorsChanged = true;
+        this.wake();
+      }) ?? (() => undefined),
+      liveness?.onChange(() => {
+        this.livenessChanged = true;
         this.wake();
       }) ?? (() => undefined),
     ];
@@ -127,19 +137,27 @@ class ChangeFeed {
   /** Resolves as soon as there is something to say, or when it is time for a heartbeat. */
   async wait(): Promise<void> {
     const { clock, heartbeatMs, signal } = this.options;
-    if (signal.aborted || this.unsent.length > 0 || this.overflowed || this.directorsChanged) return;
+    if (signal.aborted || this.hasNews) return;
     this.waking = new AbortController();
     await pause(clock, heartbeatMs, this.waking.signal);
   }
 
+  private get hasNews(): boolean {
+    return this.unsent.length > 0 || this.overflowed || this.directorsChanged || this.livenessChanged;
+  }
+
   /** What to send next. Synchronous, so that a heartbeat's revision is one up to which all has been sent. */
   next(): WatchMessage | 'compacted' {
-    const { store, directors } = this.options;
+    const { store, directors, liveness } = this.options;
     if (this.overflowed) return 'compacted';
     if (this.unsent.length > 0) return { type: 'changes', changes: this.unsent.splice(0, this.wholeRevisions()) };
     if (this.directorsChanged) {
       this.directorsChanged = false;
       return { type: 'directors', directors: toldDirectors(directors).directors ?? [] };
+    }
+    if (this.livenessChanged && liveness !== undefined) {
+      this.livenessChanged = false;
+      return { type: 'liveness', ...liveness.doubted };
     }
     const { revision } = store;
     // To know the revision, the store may have looked for changes.

@@ -20,6 +20,7 @@ const ticketKeyIdSchema = v.pipe(v.string(), v.maxLength(64));
 
 const TAGS_MAX = 64;
 const METHODS_MAX = 1_024;
+const DOUBTED_MAX = 100_000;
 
 const tagsSchema = v.pipe(
   v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(128)), v.pipe(v.string(), v.maxLength(256))),
@@ -71,6 +72,8 @@ const leaseReplySchema = v.object({
   ticketKey: v.optional(v.object({ id: ticketKeyIdSchema, key: ticketKeySchema })),
   /** Missing when the director does not know them yet. */
   directors: v.optional(directorsSchema),
+  /** Counts the changes of the gossip keys; a worker that has others asks for them. Missing before the first. */
+  gossipKeysVersion: v.optional(countSchema),
 });
 
 const workerSchema = v.pipe(
@@ -111,9 +114,22 @@ const watchMessageSchema = v.variant('type', [
   v.object({ type: v.literal('heartbeat'), revision: countSchema }),
   /** The cluster has other directors than were told before. */
   v.object({ type: v.literal('directors'), directors: directorsSchema }),
+  /** All workers that gossip doubts now; those that are not named are not doubted (any more). */
+  v.object({
+    type: v.literal('liveness'),
+    suspected: v.pipe(v.array(nodeIdSchema), v.maxLength(DOUBTED_MAX), v.readonly()),
+    failed: v.pipe(v.array(nodeIdSchema), v.maxLength(DOUBTED_MAX), v.readonly()),
+  }),
 ]);
 
-const WATCH_TYPES: ReadonlySet<string> = new Set(['snapshot', 'resumed', 'changes', 'heartbeat', 'directors']);
+const WATCH_TYPES: ReadonlySet<string> = new Set([
+  'snapshot',
+  'resumed',
+  'changes',
+  'heartbeat',
+  'directors',
+  'liveness',
+]);
 
 export type RegisterRequest = v.InferOutput<typeof registerRequestSchema>;
 export type RenewRequest = v.InferOutput<typeof renewRequestSchema>;

@@ -161,7 +161,8 @@ describe('the calls counted at each worker', () => {
             instance += 1;
             cluster.add(worker, { methods: METHODS, instance: `r${instance}` });
           } else if (type === 'drain') cluster.add(worker, { methods: METHODS, state: 'draining' });
-          else if (type === 'suspect' || type === 'clear') table.setSuspected(nodeId(worker), type === 'suspect');
+          else if (type === 'suspect' || type === 'clear')
+            table.setLiveness(nodeId(worker), type === 'suspect' ? 'suspected' : 'alive');
           else if (type === 'fail over') table.setLiveness(nodeId(worker), 'failed');
           else if (type === 'mute') {
             channel.silent = true;

@@ -184,7 +184,7 @@ describe('the workers of a cluster client', () => {
 
   it('get calls while the cluster suspects them only when no other is left', async () => {
     const cluster = new FakeCluster({ workers: 2 });
-    cluster.table.setSuspected(nodeId('w1'), true);
+    cluster.table.setLiveness(nodeId('w1'), 'suspected');
     for (let n = 0; n < 5; n += 1) void cluster.client.unary(GET, n);
     expect(cluster.channel('w1').calls).to.have.lengthOf(0);
     expect(cluster.client.stats().workers.map(({ suspected }) => suspected)).to.deep.equal([true, false]);
@@ -193,7 +193,7 @@ describe('the workers of a cluster client', () => {
     cluster.channel('w1').answer('suspected, and yet it answers');
     expect(await last).to.equal('suspected, and yet it answers');
     expect(cluster.client.stats().workers[0]?.suspected, 'an answer to us does not refute the cluster').to.equal(true);
-    cluster.table.setSuspected(nodeId('w1'), false);
+    cluster.table.setLiveness(nodeId('w1'), 'alive');
     expect(cluster.client.stats().workers[0]?.suspected).to.equal(false);
   });
 

@@ -77,8 +77,8 @@ describe('WorkerTable', () => {
     const { table } = tableOf(worker('w1'), worker('w2'));
     const heard: string[] = [];
     table.onLiveness((id, liveness) => heard.push(`${id} ${liveness}`));
-    table.setSuspected(nodeId('w1'), true);
-    table.setSuspected(nodeId('w1'), true);
+    table.setLiveness(nodeId('w1'), 'suspected');
+    table.setLiveness(nodeId('w1'), 'suspected');
     table.setLiveness(nodeId('w2'), 'failed');
     table.setLiveness(nodeId('w9'), 'failed');
     expect(table.livenessOf(nodeId('w9'))).to.equal('alive');
