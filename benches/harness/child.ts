@@ -39,6 +39,11 @@ export class Child {
     });
   }
 
+  /** Ends the child without asking it. */
+  kill(): void {
+    this.process.kill('SIGKILL');
+  }
+
   /** Ends the child: it is asked first, and killed when it does not go. */
   async stop(): Promise<void> {
     if (this.stopping || this.ended !== undefined) return;

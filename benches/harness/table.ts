@@ -3,11 +3,13 @@ import { findValue } from './row.js';
 
 /**
  * The rows as text: a line per case and metric, a column per system, and for each peer the ratio of the suite's first
- * system (ours) to it: above 1 is better for `rps`, below 1 for times and CPU.
+ * system (ours) to it, where they share a case: above 1 is better for `rps`, below 1 for times and CPU.
  */
 export function renderTable(rows: readonly Row[], subject: string): string {
   const systems = unique(rows.map((row) => row.system));
-  const peers = systems.includes(subject) ? systems.filter((system) => system !== subject) : [];
+  const ourCases = new Set(rows.filter(({ system }) => system === subject).map((row) => row.case));
+  const isPeer = (system: string) => rows.some((row) => row.system === system && ourCases.has(row.case));
+  const peers = systems.filter((system) => system !== subject && isPeer(system));
   const columns = [...(systems.includes(subject) ? [subject] : []), ...systems.filter((system) => system !== subject)];
   const header = ['case', 'metric', 'unit', ...columns, ...peers.map((peer) => `/ ${peer}`)];
   const lines: string[][] = [];

@@ -1,5 +1,6 @@
 import { BenchCertificates } from '../../harness/certificates.js';
 import { Child } from '../../harness/child.js';
+import type { StartArguments } from './cluster-process.js';
 
 /** A director, workers and one client, each a process of its own, joined and ready for calls. */
 export class BenchCluster {
@@ -13,7 +14,8 @@ export class BenchCluster {
     this.client = clusterChild('client');
   }
 
-  async start(): Promise<void> {
+  /** @param strategies of the clients in the client process */
+  async start(strategies?: StartArguments['strategies']): Promise<void> {
     const certificates = new BenchCertificates();
     const tls = await certificates.issue('director', 'd1');
     const director = await this.director.request<string>('startDirector', { id: 'd1', tls });
@@ -21,7 +23,10 @@ export class BenchCluster {
       const id = `w${i + 1}`;
       await worker.request('startWorker', { id, tls: await certificates.issue('worker', id), director });
     }
-    await this.client.request('startClient', { tls: await certificates.issue('client', 'c1'), director });
+    await this.client.request('startClient', {
+      ...{ id: 'c1', tls: await certificates.issue('client', 'c1'), director },
+      ...(strategies === undefined ? {} : { strategies }),
+    } satisfies StartArguments);
   }
 
   /** Sums what every worker answers to a request for a number. */

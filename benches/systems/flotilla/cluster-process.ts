@@ -1,8 +1,9 @@
 /** One process of a bench cluster. Arguments: its role, `director`, `worker` or `client`. */
 
-import { ClusterClient, Director, formatAddress, implement, Worker } from '../../../src/index.js';
+import { ClusterClient, Director, formatAddress, implement, type StrategyName, Worker } from '../../../src/index.js';
 import { cpuUs, serveRequests } from '../../harness/child.js';
 import { closedLoop, type LoadOptions, type LoadResult, openLoop } from '../../harness/load.js';
+import { measureOutage, type OutageResult } from '../../harness/outage.js';
 import type { TlsMaterial } from '../types.js';
 import { Echo, echoHandlers } from './echo-service.js';
 
@@ -11,12 +12,16 @@ export interface StartArguments {
   readonly tls: TlsMaterial;
   /** Workers and clients: where the director is. */
   readonly director?: string;
+  /** Clients: one for each of these. Default: `leastConnections` alone. */
+  readonly strategies?: readonly StrategyName[];
 }
 
 /** What to measure. */
 export interface ClusterJob extends Omit<LoadOptions, 'onMeasuring'> {
   readonly payloadBytes: number;
   readonly ratePerSecond: number | undefined;
+  /** Of the client that makes the calls. Default `leastConnections`. */
+  readonly strategy?: StrategyName;
 }
 
 /** Calls to make, without measuring. */
@@ -26,8 +31,10 @@ export interface CountJob {
   readonly calls: number;
 }
 
-let client: ClusterClient | undefined;
+const clients = new Map<StrategyName, ClusterClient>();
 let calls = 0;
+/** What a worker waits before it answers. */
+let delayMs = 0;
 
 serveRequests({
   startDirector: async ({ id, tls }: StartArguments) => {
@@ -39,22 +46,30 @@ serveRequests({
       ...echoHandlers,
       echo: (payload) => {
         calls++;
-        return payload;
+        if (delayMs === 0) return payload;
+        return new Promise((resolve) => setTimeout(() => resolve(payload), delayMs));
       },
     });
     await Worker.start({ id, listen: '127.0.0.1:0', join: [director ?? ''], tls, services: [echo] });
   },
-  startClient: async ({ tls, director }: StartArguments) => {
-    client = await ClusterClient.connect({ directors: [director ?? ''], tls, strategy: 'leastConnections' });
+  startClient: async ({ tls, director, strategies = ['leastConnections'] }: StartArguments) => {
+    for (const strategy of strategies) {
+      clients.set(strategy, await ClusterClient.connect({ directors: [director ?? ''], tls, strategy }));
+    }
+  },
+  delay: (ms: number) => {
+    delayMs = ms;
   },
   cpu: () => cpuUs(),
   calls: () => calls,
   rssMb: () => process.memoryUsage.rss() / 2 ** 20,
   measure: (job: ClusterJob, emit): Promise<LoadResult> => {
-    const call = echoOf(job.payloadBytes);
+    const call = echoOf(job.payloadBytes, job.strategy);
     const options: LoadOptions = { ...job, onMeasuring: () => emit('measuring') };
     return job.ratePerSecond === undefined ? closedLoop(call, options) : openLoop(call, options, job.ratePerSecond);
   },
+  measureOutage: (job: ClusterJob, emit): Promise<OutageResult> =>
+    measureOutage(echoOf(job.payloadBytes), { ...job, onHalfTime: () => emit('half time') }),
   makeCalls: async ({ payloadBytes, concurrency, calls: wanted }: CountJob) => {
     const call = echoOf(payloadBytes);
     let begun = 0;
@@ -65,7 +80,8 @@ serveRequests({
   },
 });
 
-function echoOf(payloadBytes: number): () => Promise<unknown> {
+function echoOf(payloadBytes: number, strategy: StrategyName = 'leastConnections'): () => Promise<unknown> {
+  const client = clients.get(strategy);
   if (client === undefined) throw new Error('calls before startClient');
   const service = client.service(Echo);
   const payload = Buffer.alloc(payloadBytes, 0x61);
