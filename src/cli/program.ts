@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addBackup } from './commands/backup.js';
 import { addCall } from './commands/call.js';
 import { addCertificates } from './commands/certs.js';
 import { addDirector } from './commands/director.js';
@@ -7,6 +8,7 @@ import { addKeyValue } from './commands/kv.js';
 import { addLoadtest } from './commands/loadtest.js';
 import { addMember } from './commands/member.js';
 import { addMembers } from './commands/members.js';
+import { addRestore } from './commands/restore.js';
 import { addStatus } from './commands/status.js';
 import { addTop } from './commands/top.js';
 import { addUp } from './commands/up.js';
@@ -35,6 +37,8 @@ export function createProgram(finish: Finish): Command {
   addMember(program, finish);
   addKeyValue(program, finish);
   addLoadtest(program, finish);
+  addBackup(program, finish);
+  addRestore(program, finish);
   addWal(program, finish);
   return program;
 }

@@ -10,12 +10,13 @@ export class ProgressLine {
   private readonly output: ProgressOutput;
   private readonly nowMs: () => number;
   private lastText = '';
-  private lastMs = Number.NEGATIVE_INFINITY;
+  private lastMs: number;
   private drawn = false;
 
   constructor(output: ProgressOutput = process.stderr, nowMs: () => number = () => performance.now()) {
     this.output = output;
     this.nowMs = nowMs;
+    this.lastMs = nowMs() - PLAIN_INTERVAL_MS + PLAIN_FIRST_MS;
   }
 
   show(text: string): void {
@@ -38,4 +39,6 @@ export class ProgressLine {
   }
 }
 
+/** What is done at once needs no line. */
+const PLAIN_FIRST_MS = 1_000;
 const PLAIN_INTERVAL_MS = 5_000;

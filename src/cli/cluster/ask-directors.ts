@@ -22,10 +22,11 @@ export interface Survey {
 /**
  * Asks all directors how they are.
  *
+ * @param graceMs how much longer the others are waited for once the leader has answered
  * @throws RpcError of the first one when none answers: `CONNECT_FAILED`, `UNAUTHENTICATED` and so on
  */
-export async function askDirectors(directors: DirectorClient): Promise<Survey> {
-  const answers = await directors.statuses({ timeoutMs: ASK_TIMEOUT_MS });
+export async function askDirectors(directors: DirectorClient, graceMs: number): Promise<Survey> {
+  const answers = await directors.statuses({ timeoutMs: ASK_TIMEOUT_MS, graceMs });
   const answering = answers.flatMap((answer) =>
     answer.ok ? [{ address: answer.address, status: answer.status }] : [],
   );
@@ -83,6 +84,8 @@ function rank({ role, commitIndex, term }: GroupStatus): number {
   return role === 'leader' ? LEADS + term : commitIndex;
 }
 
+/** For who has to know of each director how it is, and for who needs one to talk to. */
+export const GRACE_MS = { all: 1_500, any: 200 } as const;
 const LEADS = 2 ** 52;
 const ASK_TIMEOUT_MS = 3_000;
 const UNREACHED: ReadonlySet<string> = new Set(['CONNECT_FAILED', 'NOT_CONNECTED', 'CONNECTION_LOST', 'DEADLINE']);

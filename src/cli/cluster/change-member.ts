@@ -5,7 +5,7 @@ import {
   type MembershipChange,
   RpcError,
 } from '../../index.js';
-import { askDirectors, directorFor, groupViews, type Survey } from './ask-directors.js';
+import { askDirectors, directorFor, GRACE_MS, groupViews, type Survey } from './ask-directors.js';
 import { CatchUpWatch } from './catch-up-watch.js';
 
 export interface MemberChangeOptions {
@@ -37,7 +37,7 @@ export async function changeMember(client: DirectorClient, options: MemberChange
   /** An attempt may have made the change without our hearing of it. */
   let isUncertain = false;
   for (;;) {
-    const survey = await askDirectors(client);
+    const survey = await askDirectors(client, GRACE_MS.any);
     const directors = survey.answering.map(({ status }) => status.address);
     const { address } = directorFor(survey, options.isLeaving ? options.id : undefined);
     const timeoutMs = Math.max(1, Math.round(deadlineMs - performance.now()));

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ClusterStatus } from '../../index.js';
-import { askDirectors, groupViews, type Survey } from '../cluster/ask-directors.js';
+import { askDirectors, GRACE_MS, groupViews, type Survey } from '../cluster/ask-directors.js';
 import { formatGroup } from '../cluster/group-table.js';
 import { withDirectors } from '../connect-client.js';
 import { EXIT_OK } from '../failure.js';
@@ -20,7 +20,7 @@ export function addStatus(program: Command, finish: Finish): void {
 }
 
 async function runStatus(flags: StatusFlags): Promise<number> {
-  const survey = await withDirectors(flags, askDirectors);
+  const survey = await withDirectors(flags, (directors) => askDirectors(directors, GRACE_MS.all));
   // The director that was named first speaks for itself.
   const asked = flags.connect.map((at) => survey.answering.find(({ address }) => address === at)).find(Boolean);
   const status = (asked ?? survey.answering[0])?.status;

@@ -12,6 +12,7 @@ import {
   type SnapshotInspection,
 } from '../../index.js';
 import { EXIT_FAILED, EXIT_OK } from '../failure.js';
+import { formatBytes } from '../format-bytes.js';
 import { print, printJson } from '../output.js';
 import { addCerts, addJson, type JsonFlags } from '../shared-options.js';
 import { type Column, formatPairs, formatTable } from '../table.js';
@@ -156,12 +157,6 @@ function notesOf({ snapshots, truncations }: SegmentInspection): string {
 function range(first: number, last: number): string {
   if (last === 0) return '-';
   return first === last ? String(first) : `${first}-${last}`;
-}
-
-function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  const [value, unit] = bytes < 1024 * 1024 ? [bytes / 1024, 'KiB'] : [bytes / 1024 / 1024, 'MiB'];
-  return `${Number(value.toFixed(1))} ${unit}`;
 }
 
 const NOTES_MAX = 3;

@@ -64,6 +64,8 @@ describe('the command line', () => {
       'kv watch',
       'kv txn',
       'loadtest',
+      'backup',
+      'restore',
       'wal inspect',
       'wal repair',
     ]);
@@ -124,6 +126,8 @@ describe('the command line', () => {
       ['kv', 'range', 'a', '--limit', '0'],
       ['kv', 'watch', 'a', '--from-revision', '0'],
       ['kv', 'txn'],
+      ['backup'],
+      ['restore', 'file'],
       ['up', '--directors', '10'],
       ['up', '--workers', 'three'],
       ['up', '--log-level', 'loud'],
