@@ -60,6 +60,18 @@ export class ClusterAdmin {
     return this.change({ action: 'transfer', node: id as MembershipRequest['node'] }, options);
   }
 
+  /**
+   * Begins to replace the key that seals gossip datagrams, without downtime: every node opens with the old and the new
+   * one until all have the new one. Resolves when that has begun; it takes some leases. `version` counts its steps.
+   */
+  async rotateGossipKeys(
+    options: Pick<AdminOptions, 'signal' | 'timeoutMs'> = {},
+  ): Promise<{ readonly version: number }> {
+    const { timeoutMs = TIMEOUT_MS, signal } = options;
+    const reply = await this.channel().unary(ROTATE, {}, { priority: 'control', timeoutMs, signal });
+    return { version: Number((reply as { readonly version?: unknown } | undefined)?.version) };
+  }
+
   /** The bytes of a backup of the metadata that users stored; see `flotilla restore`. */
   backup(options?: Pick<CallOptions, 'signal' | 'timeoutMs'>): AsyncIterable<Uint8Array> {
     return this.channel().serverStream(BACKUP, {}, options) as AsyncIterable<Uint8Array>;
@@ -79,10 +91,11 @@ export class ClusterAdmin {
   }
 }
 
-function ref(name: 'changeMembers' | 'backup'): MethodRef {
+function ref(name: 'changeMembers' | 'backup' | 'rotateGossipKeys'): MethodRef {
   return { name: methodName(DirectorService.name, name), definition: DirectorService.methods[name] };
 }
 
 const CHANGE = ref('changeMembers');
 const BACKUP = ref('backup');
+const ROTATE = ref('rotateGossipKeys');
 const TIMEOUT_MS = 60_000;

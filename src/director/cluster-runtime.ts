@@ -6,7 +6,7 @@ import {
   Metadata,
   type NodeRuntime,
 } from '../client/index.js';
-import type { CompressionSettings, RaftSettings } from '../config/index.js';
+import type { CompressionSettings, GossipSettings, RaftSettings } from '../config/index.js';
 import { implementMetadata, MetadataStore, StorePort } from '../drivers/metadata/index.js';
 import { type GroupInbox, PeerNetwork } from '../drivers/raft/index.js';
 import type { RpcChannel } from '../drivers/rpc/index.js';
@@ -16,7 +16,9 @@ import { type Implementation, type MethodRef, methodName } from '../rpc/index.js
 import { Admission } from './admission.js';
 import { Backup } from './backup.js';
 import { DirectorDirectory } from './director-directory.js';
+import { DirectorGossip } from './director-gossip.js';
 import type { ClusterParts } from './director-handlers.js';
+import { GossipKeys } from './gossip-keys.js';
 import { greetUntilLed } from './greeter.js';
 import { groupOptions } from './group-options.js';
 import { DirectorGroups, METADATA_GROUP } from './groups.js';
@@ -28,6 +30,7 @@ import { AddressBook } from './peers.js';
 import { implementRegistry } from './registry-handlers.js';
 import type { DirectorStorage, UserGroup } from './storage.js';
 import { TicketKeys } from './ticket-keys.js';
+import { WorkerLiveness } from './worker-liveness.js';
 
 export interface ClusterRuntimeDependencies {
   readonly runtime: NodeRuntime;
@@ -42,6 +45,7 @@ export interface ClusterRuntimeDependencies {
   readonly storage: DirectorStorage;
   readonly open: (target: ChannelTarget) => RpcChannel;
   readonly raft: RaftSettings;
+  readonly gossip: GossipSettings;
   readonly compression: CompressionSettings;
   readonly checksum: Checksum;
   readonly machine: KvMachine;
@@ -71,6 +75,9 @@ export class ClusterRuntime implements ClusterParts {
   readonly backup: Backup;
   readonly book: AddressBook;
   readonly network: PeerNetwork;
+  readonly gossip: DirectorGossip;
+  readonly gossipKeys: GossipKeys;
+  readonly liveness = new WorkerLiveness();
   readonly clusterId: string;
   private readonly deps: ClusterRuntimeDependencies;
   private readonly contact: LeaderContact;
@@ -103,6 +110,18 @@ export class ClusterRuntime implements ClusterParts {
         runtime.bulkEndpoint?.setTicketKey(key);
       },
     });
+    this.gossip = new DirectorGossip({
+      ...{ runtime, node: deps.node, address: deps.address, clusterId: cluster.id, liveness: this.liveness },
+      open: (target) => deps.open({ ...target, id: target.id }),
+      settings: deps.gossip,
+      others: () => this.otherDirectors(),
+      onDirector: (id, address) => this.book.learn(id, address),
+    });
+    this.gossipKeys = new GossipKeys({
+      ...{ metadata, clock, random, logger },
+      stepMs: KEY_STEP_LEASES * deps.leaseMs,
+      onKeys: (keys) => this.gossip.useKeys(keys),
+    });
     this.membership = new Membership({
       groups: this.groups,
       forward: (to, request, timeoutMs) => this.forwardChange(to, request, timeoutMs),
@@ -111,7 +130,10 @@ export class ClusterRuntime implements ClusterParts {
     });
     this.admission = new Admission({ groups: this.groups, metadata, cluster, book: this.book });
     this.backup = new Backup(metadata, cluster.id, checksum);
-    this.directory.onChange(() => this.learnDirectors());
+    this.directory.onChange(() => {
+      this.learnDirectors();
+      this.gossip.join();
+    });
     this.contact.onLost(() => this.greet());
   }
 
@@ -178,6 +200,8 @@ export class ClusterRuntime implements ClusterParts {
         store: this.registry,
         ticketKeys: this.ticketKeys,
         directors: this.directory,
+        liveness: this.liveness,
+        gossipKeys: this.gossipKeys,
         contact: this.contact,
         ...{ clock, logger, leaseMs, heartbeatMs, settledAtMs, watchers, ending },
       }),
@@ -204,6 +228,9 @@ export class ClusterRuntime implements ClusterParts {
   }
 
   async close(): Promise<void> {
+    this.gossip.close();
+    this.gossipKeys.close();
+    this.liveness.close();
     await this.userMetadata.close();
     this.ticketKeys.close();
     this.contact.close();
@@ -225,6 +252,14 @@ export class ClusterRuntime implements ClusterParts {
       unreachable: (node) => group.unreachable(node),
       proposeHere: (command, options) => this.metadata.proposeForwarded(command, options),
     };
+  }
+
+  private otherDirectors(): SocketAddress[] {
+    const { node } = this.deps;
+    return this.book.nodes().flatMap((other) => {
+      const address = other === node ? undefined : this.book.get(other);
+      return address === undefined ? [] : [address];
+    });
   }
 
   private learnDirectors(): void {
@@ -265,5 +300,7 @@ const CHANGE: MethodRef = {
   name: methodName(DirectorService.name, 'changeMembers'),
   definition: DirectorService.methods.changeMembers,
 };
+/** Leases within which every worker has heard of new gossip keys. */
+const KEY_STEP_LEASES = 2;
 /** Election timeouts without a leader after which clients are sent elsewhere. */
 const GRACE_ELECTIONS = 3;

@@ -120,6 +120,7 @@ export class Director extends DirectorNode {
         // Another director that comes back is wanted at once.
         open: channelOpener(runtime, { ...settings, reconnect: PEER_RECONNECT }),
         raft: settings.raft,
+        gossip: settings.gossip,
         compression,
         checksum: systemCrc32,
         machine: new KvMachine(systemCrc32),

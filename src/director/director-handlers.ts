@@ -5,6 +5,7 @@ import { type CallContext, type Implementation, implement } from '../rpc/index.j
 import type { Admission } from './admission.js';
 import type { Backup } from './backup.js';
 import type { DirectorDirectory } from './director-directory.js';
+import type { GossipKeys } from './gossip-keys.js';
 import { METADATA_GROUP } from './groups.js';
 import type { Membership } from './membership.js';
 import type { AddressBook } from './peers.js';
@@ -16,6 +17,7 @@ export interface ClusterParts {
   readonly backup: Backup;
   readonly book: AddressBook;
   readonly directory: Pick<DirectorDirectory, 'remove'>;
+  readonly gossipKeys: Pick<GossipKeys, 'rotate'>;
 }
 
 export interface DirectorHandlersDependencies {
@@ -57,6 +59,10 @@ export function implementDirector(deps: DirectorHandlersDependencies): Implement
         });
       }
       return reply;
+    },
+    rotateGossipKeys: async (_request, context) => {
+      authorizeOperator(context, deps.operators);
+      return await cluster().gossipKeys.rotate();
     },
     backup: (_request, context) => {
       authorizeOperator(context, deps.operators);

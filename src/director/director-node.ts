@@ -10,6 +10,7 @@ import {
   pause,
   RegistryService,
 } from '../client/index.js';
+import { type GossipNode, GossipService } from '../drivers/gossip/index.js';
 import { MetadataService } from '../drivers/metadata/index.js';
 import { RaftService } from '../drivers/raft/index.js';
 import { type CompressionPolicy, RpcServer, type ServerLimits } from '../drivers/rpc/index.js';
@@ -90,6 +91,7 @@ export class DirectorNode implements AsyncDisposable {
         lateImplementation(RegistryService, () => this.implementations?.registry),
         lateImplementation(MetadataService, () => this.implementations?.metadata),
         lateImplementation(RaftService, () => this.raftService),
+        lateImplementation(GossipService, () => this.cluster?.gossip.node?.service, 'the node does not gossip yet'),
         implementCluster(this.status_),
         implementDirector({
           operators: deps.operators,
@@ -127,6 +129,14 @@ export class DirectorNode implements AsyncDisposable {
   /** The cluster's metadata, as a client has it, without a network between; see {@link Metadata}. */
   get metadata(): Metadata {
     return this.member.userMetadata;
+  }
+
+  /**
+   * The members of the cluster as gossip sees them: their health, and events as listeners or an async iterable. Resolves
+   * when the cluster has keys for it; `undefined` when the director closes before.
+   */
+  async membership(): Promise<GossipNode | undefined> {
+    return await this.member.gossip.started();
   }
 
   /** The workers whose lease holds. */
@@ -169,6 +179,7 @@ export class DirectorNode implements AsyncDisposable {
     const { clock } = this.deps.runtime;
     const endMs = clock.nowMs() + options.timeoutMs;
     await this.cluster?.handOver(options.timeoutMs);
+    await this.cluster?.gossip.leave();
     this.cluster?.network.startDraining();
     this.ending.abort();
     const idle = await this.server.drain({ timeoutMs: Math.max(0, endMs - clock.nowMs()) });

@@ -28,7 +28,7 @@ export interface WorkerOptions extends Options {
    * when that is all interfaces, the address that the director sees.
    */
   readonly advertise?: string | undefined;
-  /** The directors to register at, `HOST:PORT` each. */
+  /** Members of the cluster, `HOST:PORT` each, directors or workers: any one is enough, gossip tells of the others. */
   readonly join: string | readonly string[];
   readonly tls: TlsOptions;
   /**
@@ -93,6 +93,7 @@ export class Worker extends WorkerNode {
         },
         renewRatio: lease.renewRatio,
         reconnect,
+        gossip: settings.gossip,
       });
     } catch (error) {
       await Promise.all([runtime.endpoint.close(), runtime.bulkEndpoint?.close()]);

@@ -20,6 +20,13 @@ export interface RegistrationDependencies {
   /** Share of the lease after which it is renewed. */
   readonly renewRatio: number;
   readonly reconnect: BackoffOptions;
+  /**
+   * Where the directors are, when the node at an address turned out to be no director; none when that is not known in
+   * time.
+   */
+  readonly findDirectors?: (() => Promise<readonly string[]>) | undefined;
+  /** The version of the gossip keys that a director named. */
+  readonly onGossipKeys?: ((version: number) => void) | undefined;
   /** A new session ticket key of the cluster. */
   readonly onTicketKey: (key: Uint8Array) => void;
   readonly clock: Clock;
@@ -125,6 +132,7 @@ export class Registration {
         if (this.ended.signal.aborted) break;
         this.lastError = RpcError.from(thrown);
         this.counters.failures += 1;
+        if (await this.isGuidedFrom(this.lastError)) continue;
         // Trying again may help (a certificate can be replaced), but whoever waits for the start wants to know.
         if (REFUSALS.has(this.lastError.reason)) this.firstTime.reject(this.lastError);
         if (this.counters.registrations === before) this.notRegistered(address, attempt);
@@ -138,6 +146,15 @@ export class Registration {
       await pause(clock, backoffMs(reconnect, round, random.float()), this.ended.signal);
     }
     this.registered = false;
+  }
+
+  /** A seed that holds no director's certificate may be a worker, which knows where the directors are. */
+  private async isGuidedFrom({ reason }: RpcError): Promise<boolean> {
+    const { findDirectors } = this.deps;
+    if (reason !== 'UNAUTHENTICATED' || findDirectors === undefined || this.counters.registrations > 0) return false;
+    const before = String(this.directors);
+    this.directors.learn(await findDirectors());
+    return String(this.directors) !== before;
   }
 
   /** Warns once, when all directors have been asked: a wrong address must not look like a slow start. */
@@ -208,7 +225,8 @@ export class Registration {
 
   /** @returns the lease's duration */
   private take(reply: unknown): number {
-    const { leaseMs, ticketKey, directors } = decodeLeaseReply(reply);
+    const { leaseMs, ticketKey, directors, gossipKeysVersion } = decodeLeaseReply(reply);
+    if (gossipKeysVersion !== undefined) this.deps.onGossipKeys?.(gossipKeysVersion);
     if (directors !== undefined) this.directors.learn(directors);
     if (ticketKey !== undefined) {
       this.ticketKeyId = ticketKey.id;

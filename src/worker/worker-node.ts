@@ -3,15 +3,19 @@ import {
   closeSockets,
   INTERNAL_PREFIX,
   implementNodeService,
+  lateImplementation,
   NodeReporter,
   type NodeRuntime,
   type NodeStats,
   type OpenChannel,
 } from '../client/index.js';
+import type { GossipSettings } from '../config/index.js';
+import { type GossipNode, GossipService } from '../drivers/gossip/index.js';
 import { type CompressionPolicy, RpcServer, type ServerCounters, type ServerLimits } from '../drivers/rpc/index.js';
 import type { EndpointCounters, WorkerMethod, WorkerRegistration } from '../ports/index.js';
 import { type BackoffOptions, type Implementation, methodName, type ServerInterceptor } from '../rpc/index.js';
 import { Registration, type RegistrationCounters } from './registration.js';
+import { WorkerGossip } from './worker-gossip.js';
 
 export interface WorkerDependencies {
   readonly runtime: NodeRuntime;
@@ -26,6 +30,8 @@ export interface WorkerDependencies {
   readonly compression: Partial<CompressionPolicy>;
   readonly renewRatio: number;
   readonly reconnect: BackoffOptions;
+  /** Default: no part in the gossip. */
+  readonly gossip?: GossipSettings | undefined;
 }
 
 export interface WorkerCounters {
@@ -47,6 +53,7 @@ export class WorkerNode implements AsyncDisposable {
   private readonly server: RpcServer;
   private readonly reporter: NodeReporter;
   private readonly registration: Registration;
+  private readonly gossip: WorkerGossip | undefined;
   private readonly methods: readonly WorkerMethod[];
   private closing: Promise<void> | undefined;
 
@@ -65,7 +72,11 @@ export class WorkerNode implements AsyncDisposable {
     this.methods = deps.services.flatMap(methodsOf);
     this.server = new RpcServer({
       identity,
-      services: [...deps.services, implementNodeService(() => this.reporter.report())],
+      services: [
+        ...deps.services,
+        implementNodeService(() => this.reporter.report()),
+        lateImplementation(GossipService, () => this.gossip?.node?.service, 'the node does not gossip yet'),
+      ],
       clock,
       random,
       logger,
@@ -74,12 +85,15 @@ export class WorkerNode implements AsyncDisposable {
       bulkPort: () => bulkEndpoint?.address.port,
       compression: deps.compression,
     });
+    this.gossip = deps.gossip === undefined ? undefined : this.newGossip(deps.gossip);
     this.registration = new Registration({
       directors: deps.directors,
       open: deps.open,
       self: () => this.self(),
       renewRatio: deps.renewRatio,
       reconnect: deps.reconnect,
+      findDirectors: async () => (await this.gossip?.directors(FIND_TIMEOUT_MS)) ?? [],
+      onGossipKeys: (version) => this.gossip?.heardOfKeys(version),
       onTicketKey: (key) => {
         endpoint.setTicketKey(key);
         bulkEndpoint?.setTicketKey(key);
@@ -91,6 +105,7 @@ export class WorkerNode implements AsyncDisposable {
     endpoint.listen((connection) => this.server.accept(connection));
     bulkEndpoint?.listen((connection) => this.server.accept(connection));
     this.registration.start();
+    this.gossip?.start();
   }
 
   get id(): NodeId {
@@ -114,6 +129,14 @@ export class WorkerNode implements AsyncDisposable {
    */
   async ready(timeoutMs: number): Promise<void> {
     await this.registration.first(timeoutMs);
+  }
+
+  /**
+   * The members of the cluster as gossip sees them: their health, and events as listeners or an async iterable. Resolves
+   * when a member has told the keys; `undefined` when the worker closes before.
+   */
+  async membership(): Promise<GossipNode | undefined> {
+    return await this.gossip?.started();
   }
 
   /** What it tells others about its calls; `flotilla top` shows it. */
@@ -144,6 +167,7 @@ export class WorkerNode implements AsyncDisposable {
     const { clock } = this.deps.runtime;
     const endMs = clock.nowMs() + options.timeoutMs;
     await this.registration.drain();
+    await this.gossip?.leave();
     const idle = await this.server.drain(options);
     await this.registration.close();
     // Clients close a connection once they have their last reply and know that the worker has gone.
@@ -163,9 +187,20 @@ export class WorkerNode implements AsyncDisposable {
   }
 
   private async shutDown(): Promise<void> {
+    this.gossip?.close();
     await this.registration.close();
     this.server.close();
     await closeSockets(this.deps.runtime, 'the worker is shutting down');
+  }
+
+  private newGossip(settings: GossipSettings): WorkerGossip {
+    const { runtime, advertise, tags, open, directors } = this.deps;
+    return new WorkerGossip({
+      ...{ runtime, id: this.id, advertise, tags, settings },
+      open: (target) => open({ ...target, id: target.id }),
+      seeds: () => this.registration?.directors.list() ?? directors,
+      onDirectors: (addresses) => this.registration?.directors.learn(addresses),
+    });
   }
 
   private self(): WorkerRegistration {
@@ -192,3 +227,5 @@ function methodsOf({ service }: Implementation): WorkerMethod[] {
 }
 
 const LINGER_MS = 1_000;
+/** For hearing of a director by gossip, when the address given is that of a worker. */
+const FIND_TIMEOUT_MS = 10_000;

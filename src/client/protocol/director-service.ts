@@ -80,6 +80,8 @@ export const DirectorService = defineService('flotilla.director', {
   introduce: unary<Introduction, IntroductionReply>({ input: introductionSchema, idempotent: false }),
   admit: unary<AdmissionRequest, AdmissionReply>({ input: admissionSchema }),
   changeMembers: unary<MembershipRequest, MembershipReply>({ input: changeSchema }),
+  /** Begins to replace the key that seals gossip. */
+  rotateGossipKeys: unary<Record<string, never>, { readonly version: number }>(),
   /** The metadata as it is, linearizable: a header and the chunks of a snapshot. */
   backup: serverStream<Record<string, never>, Uint8Array>(),
 });

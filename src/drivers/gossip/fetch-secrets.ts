@@ -35,12 +35,13 @@ export async function fetchGossipSecrets(options: FetchSecretsOptions): Promise<
 }
 
 function checked(answer: unknown): GossipSecrets {
-  const { clusterId, keys } = (answer ?? {}) as { readonly clusterId?: unknown; readonly keys?: unknown };
+  const { clusterId, keys, observed } = (answer ?? {}) as Readonly<Record<string, unknown>>;
   const isFit = typeof clusterId === 'string' && Array.isArray(keys) && keys.length > 0;
   if (!isFit || !keys.every((key) => key instanceof Uint8Array && key.length === KEY_BYTES)) {
     throw RpcError.of('PEER_VIOLATION', 'the answer holds no id and keys of a cluster');
   }
-  return { clusterId, keys: keys.map((key: Uint8Array) => key.slice()) };
+  const copies = keys.map((key: Uint8Array) => key.slice());
+  return { clusterId, keys: copies, ...(typeof observed === 'string' ? { observed } : {}) };
 }
 
 const KEY_BYTES = 32;

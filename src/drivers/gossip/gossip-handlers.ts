@@ -1,4 +1,4 @@
-import { RpcError } from '../../base/index.js';
+import { formatAddress, RpcError } from '../../base/index.js';
 import {
   decodeDatagram,
   decodeSyncPush,
@@ -59,7 +59,7 @@ export function implementGossip(deps: GossipHandlersDependencies): Implementatio
     secrets: (_input, context) => {
       checkOpen();
       checkMember(context);
-      return { clusterId: deps.clusterId, keys: deps.keyring.keys() };
+      return { clusterId: deps.clusterId, keys: deps.keyring.keys(), observed: formatAddress(context.remote) };
     },
   });
 }

@@ -5,6 +5,8 @@ export interface GossipSecrets {
   readonly clusterId: string;
   /** The sealing key first. */
   readonly keys: readonly Uint8Array[];
+  /** Where the asking node's connection came from, `HOST:PORT`: where it is reached, if it listens on all interfaces. */
+  readonly observed?: string | undefined;
 }
 
 /**

@@ -128,6 +128,7 @@ export class SimulatedCluster {
       ...{ runtime, address, storage, peers, raft, compression, ticketRotationMs },
       node: id,
       join: [],
+      gossip: this.settings.gossip,
       userGroups: [],
       open: channelOpener(runtime, this.settings),
       checksum: crc32,

@@ -296,7 +296,8 @@ describe('a gossip node', () => {
       return world.run(fetchGossipSecrets({ open, seeds })).finally(() => endpoint.close());
     };
     const secrets = await fetchAs('worker', 'w2');
-    expect(secrets).to.deep.equal({ clusterId: CLUSTER, keys: [KEY] });
+    expect(secrets).to.deep.include({ clusterId: CLUSTER, keys: [KEY] });
+    expect(secrets.observed).to.match(/^127\.0\.0\.1:\d+$/);
     const { clusterId } = secrets;
     const joined = world.host('worker', 'w3', { clusterId, keyring: new Keyring(clusterId, secrets.keys) });
     await world.run(joined.node.join([seed.address]));
