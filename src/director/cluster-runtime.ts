@@ -96,7 +96,11 @@ export class ClusterRuntime implements ClusterParts {
     this.network = parts.network;
     this.groups = parts.groups;
     const group = parts.groups.metadata;
-    const metadata = new MetadataStore({ group, machine, clock, logger, history: raft.history });
+    const metadata = new MetadataStore({
+      ...{ group, machine, clock, logger },
+      history: raft.history,
+      readPolicy: raft.read,
+    });
     this.metadata = metadata;
     this.userMetadata = new Metadata({ port: new StorePort(metadata, clock), clock, random, logger });
     this.registry = new KvRegistryStore({ metadata, clusterId: cluster.id, clock, logger });

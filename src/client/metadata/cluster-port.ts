@@ -1,5 +1,6 @@
 import { formatAddress, RpcError, type SocketAddress } from '../../base/index.js';
 import {
+  type AskedConsistency,
   CONSISTENCIES,
   LEADER_HEADER,
   type LeaderReply,
@@ -9,7 +10,7 @@ import {
   type MetadataWatchRequest,
 } from '../../drivers/metadata/index.js';
 import { decodeWatchMessage, type WatchMessage } from '../../kv/index.js';
-import type { Clock, CommandSettle, Consistency, Logger, Random, Timer } from '../../ports/index.js';
+import type { Clock, CommandSettle, Logger, Random, Timer } from '../../ports/index.js';
 import type { CallOptions, Headers, MethodRef } from '../../rpc/index.js';
 import type { OpenChannel } from '../node-channel.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
@@ -63,7 +64,7 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
     this.begin(this.links.leader, EXECUTE, request, timeoutMs, settle);
   }
 
-  range(request: Uint8Array, consistency: Consistency, timeoutMs: number, settle: CommandSettle): void {
+  range(request: Uint8Array, consistency: AskedConsistency, timeoutMs: number, settle: CommandSettle): void {
     const input = new Uint8Array(1 + request.length);
     input[0] = CONSISTENCIES.indexOf(consistency);
     input.set(request, 1);

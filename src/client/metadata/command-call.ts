@@ -1,7 +1,7 @@
 import { RpcError, type RpcReason } from '../../base/index.js';
-import type { MetadataPort } from '../../drivers/metadata/index.js';
+import type { AskedConsistency, MetadataPort } from '../../drivers/metadata/index.js';
 import { decodeReply, encodeRequest, type KvCommand, type KvReply } from '../../kv/index.js';
-import type { Clock, CommandSettle, Consistency, Random, Timer } from '../../ports/index.js';
+import type { Clock, CommandSettle, Random, Timer } from '../../ports/index.js';
 import { backoffMs } from '../../rpc/index.js';
 import type { ClientSession, SessionKeeper, SessionUser } from './client-session.js';
 
@@ -22,7 +22,7 @@ export interface CommandRequest {
    */
   readonly repeat: 'session' | 'freely' | 'unlessUncertain';
   /** For a range that is read outside the log; `undefined` for a command that is proposed. */
-  readonly consistency: Consistency | undefined;
+  readonly consistency: AskedConsistency | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }

@@ -14,7 +14,7 @@ export interface MetadataCallOptions {
 }
 
 export interface ReadOptions extends MetadataCallOptions {
-  /** How new the answer must be. Default `linearizable`. `eventual` is answered by any director at once. */
+  /** How new the answer must be. Default: what the directors are configured with, `linearizable`. `eventual` is answered by any director at once. */
   readonly consistency?: Consistency | undefined;
   /** The state after this revision, as long as the history reaches back to it. Default: the latest. */
   readonly revision?: number | undefined;

@@ -223,7 +223,7 @@ export class Metadata implements MetadataApi, AsyncDisposable {
     options: RangeKeysOptions,
     countOnly: boolean,
   ): Promise<KvReply & { readonly answer: Answer<'range'> }> {
-    const { limit = 0, revision = 0, keysOnly = false, consistency = 'linearizable', timeoutMs, signal } = options;
+    const { limit = 0, revision = 0, keysOnly = false, consistency = 'default', timeoutMs, signal } = options;
     const command: RangeOp = { type: 'range', range: keyRangeOf(keys), limit, revision, keysOnly, countOnly };
     return await this.run(
       { command, repeat: 'freely', consistency, timeoutMs: timeoutMs ?? TIMEOUT_MS, signal },

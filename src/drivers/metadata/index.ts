@@ -15,4 +15,5 @@ export {
   type MetadataStoreDependencies,
   type RangeOptions,
 } from './metadata-store.js';
+export type { AskedConsistency, ReadPolicy } from './read-policy.js';
 export { StorePort } from './store-port.js';

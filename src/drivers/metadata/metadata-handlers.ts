@@ -5,6 +5,7 @@ import { type CallContext, type Implementation, implement } from '../../rpc/inde
 import { linkSignals } from './linked-signals.js';
 import { CONSISTENCIES, LEADER_HEADER, MetadataService, type WatchStart } from './metadata-service.js';
 import type { MetadataStore } from './metadata-store.js';
+import { consistencyUnder } from './read-policy.js';
 import { watchStream } from './watch-stream.js';
 
 export interface MetadataHandlersDependencies {
@@ -39,8 +40,9 @@ export function implementMetadata(deps: MetadataHandlersDependencies): Implement
     },
     range: (input, context) => {
       checkBytes(input);
-      const consistency = CONSISTENCIES[input[0] ?? -1];
-      if (consistency === undefined) throw RpcError.of('INPUT_INVALID', 'the first byte names no consistency');
+      const asked = CONSISTENCIES[input[0] ?? -1];
+      if (asked === undefined) throw RpcError.of('INPUT_INVALID', 'the first byte names no consistency');
+      const consistency = consistencyUnder(store.readPolicy, asked);
       const request = input.subarray(1);
       if (consistency === 'eventual') return store.machine.rangeEncoded(request);
       hint(context);

@@ -1,5 +1,6 @@
 import type { KeyRange, WatchMessage } from '../../kv/index.js';
-import type { CommandSettle, Consistency } from '../../ports/index.js';
+import type { CommandSettle } from '../../ports/index.js';
+import type { AskedConsistency } from './read-policy.js';
 
 /**
  * The way to the metadata store as its public API sees it: over the network at a client, directly at a director. Every
@@ -13,7 +14,7 @@ export interface MetadataPort {
    */
   execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle): void;
   /** Answers an encoded request for a range. */
-  range(request: Uint8Array, consistency: Consistency, timeoutMs: number, settle: CommandSettle): void;
+  range(request: Uint8Array, consistency: AskedConsistency, timeoutMs: number, settle: CommandSettle): void;
   /** Messages until the watch breaks, which is an error, or `signal` is aborted, which may be one. */
   watch(request: MetadataWatchRequest, signal: AbortSignal): AsyncIterable<WatchMessage>;
   close(): Promise<void>;

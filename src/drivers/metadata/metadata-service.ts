@@ -39,4 +39,4 @@ export const MetadataService = defineService('flotilla.metadata', {
 
 export const LEADER_HEADER = 'flotilla-leader';
 
-export const CONSISTENCIES = ['linearizable', 'lease', 'eventual'] as const;
+export const CONSISTENCIES = ['linearizable', 'lease', 'eventual', 'default'] as const;

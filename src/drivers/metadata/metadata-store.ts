@@ -27,6 +27,7 @@ import type {
 } from '../../ports/index.js';
 import { HistoryKeeper, type HistoryOptions } from './history-keeper.js';
 import { LeaseExpirer } from './lease-expirer.js';
+import { DEFAULT_READ_POLICY, type ReadPolicy } from './read-policy.js';
 
 export interface MetadataStoreDependencies {
   /** The group that replicates `machine`. */
@@ -36,6 +37,8 @@ export interface MetadataStoreDependencies {
   readonly logger: Logger;
   /** How much history is kept for readers and watches. */
   readonly history?: Partial<HistoryOptions> | undefined;
+  /** How new the answers to users' reads are. Default: as they ask, `linearizable` when they do not. */
+  readonly readPolicy?: ReadPolicy | undefined;
 }
 
 export interface ExecuteOptions {
@@ -66,6 +69,7 @@ export interface RangeOptions {
 export class MetadataStore {
   readonly machine: KvMachine;
   readonly group: ReplicatedGroup;
+  readonly readPolicy: ReadPolicy;
   private readonly clock: Clock;
   private readonly expirer: LeaseExpirer;
   private readonly history: HistoryKeeper;
@@ -75,6 +79,7 @@ export class MetadataStore {
 
   constructor(deps: MetadataStoreDependencies) {
     const { group, machine, clock, logger } = deps;
+    this.readPolicy = deps.readPolicy ?? DEFAULT_READ_POLICY;
     this.machine = machine;
     this.group = group;
     this.clock = clock;

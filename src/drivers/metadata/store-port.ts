@@ -1,9 +1,10 @@
 import { RpcError } from '../../base/index.js';
 import type { WatchMessage } from '../../kv/index.js';
-import type { Clock, CommandSettle, Consistency } from '../../ports/index.js';
+import type { Clock, CommandSettle } from '../../ports/index.js';
 import { linkSignals } from './linked-signals.js';
 import type { MetadataPort, MetadataWatchRequest } from './metadata-port.js';
 import type { MetadataStore } from './metadata-store.js';
+import { type AskedConsistency, consistencyUnder } from './read-policy.js';
 import { watchStream } from './watch-stream.js';
 
 /** The way to the store of the director itself, with a user's rights: for `director.metadata`. */
@@ -21,7 +22,8 @@ export class StorePort implements MetadataPort {
     this.store.submitEncoded(request, { timeoutMs }, settle);
   }
 
-  range(request: Uint8Array, consistency: Consistency, timeoutMs: number, settle: CommandSettle): void {
+  range(request: Uint8Array, asked: AskedConsistency, timeoutMs: number, settle: CommandSettle): void {
+    const consistency = consistencyUnder(this.store.readPolicy, asked);
     this.store.rangeEncoded(request, { consistency, timeoutMs }).then(
       (reply) => settle.resolve(reply),
       (error: unknown) => settle.reject(RpcError.from(error)),
