@@ -64,6 +64,8 @@ export class MemberTable {
   add(fact: Alive): number {
     const slot = this.ids.acquire(fact.id);
     if (slot >= this.states.length) this.grow(slot + 1);
+    // Without holes: an array that starts at a high slot of a shared table would become a dictionary, ten times as large.
+    while (this.facts.length < slot) this.facts.push(undefined);
     this.size += 1;
     this.write(slot, fact, STATE.alive);
     return slot;

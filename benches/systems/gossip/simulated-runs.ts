@@ -10,64 +10,72 @@ export interface RunSetup {
   readonly options: Partial<GossipOptions>;
 }
 
+/** Nodes that know each other. */
+export function clusterOf({ nodes, seed, options }: RunSetup): SimulatedGossip {
+  const sim = new SimulatedGossip({ nodes, seed, options, encoded: false, keepEvents: false });
+  sim.run(2_000);
+  return sim;
+}
+
 export interface CrashTimes {
   readonly firstMs: number[];
-  /** Of the crashes that everyone knew of in time. */
   readonly allMs: number[];
 }
 
-/** So many nodes crash one after the other: time until the first one suspects each, and until all others hold it for dead. */
-export function crashes({ nodes, seed, options }: RunSetup, count: number): CrashTimes {
+/** Crashes in as many clusters as it takes: a few in each, so that their news does not crowd each other. */
+export function crashes(setup: RunSetup, count: number): CrashTimes {
   const found: CrashTimes = { firstMs: [], allMs: [] };
-  const perRun = Math.max(1, Math.min(count, Math.floor(nodes / 50), CRASHES_PER_RUN_MAX));
+  const perRun = Math.max(1, Math.min(CRASHES_PER_RUN_MAX, count, Math.floor(setup.nodes / 50)));
   for (let done = 0; done < count; done += perRun) {
-    const sim = new SimulatedGossip({ nodes, seed: `${seed}/${done}`, options, encoded: false, keepEvents: false });
-    const random = new Prng(`${seed}/${done}`);
-    const crashed = new Map<NodeId, { readonly atMs: number; first: number; known: number }>();
-    sim.onEvent = (by, event) => {
-      if (by.index < perRun) return; // it crashes too
-      const id = subjectOf(event);
-      const victim = id === undefined ? undefined : crashed.get(id);
-      if (victim === undefined) return;
-      if (event.type === 'suspected' && victim.first === 0) {
-        victim.first = sim.nowMs;
-        found.firstMs.push(sim.nowMs - victim.atMs);
-      }
-      if (event.type !== 'failed') return;
-      victim.known += 1;
-      if (victim.known === nodes - perRun) found.allMs.push(sim.nowMs - victim.atMs);
-    };
-    sim.run(2_000);
-    for (let i = 0; i < perRun; i += 1) {
-      sim.at(random.float() * Math.max(1_000, perRun * 250), () => {
-        sim.kill(sim.node(i));
-        crashed.set(sim.node(i).id, { atMs: sim.nowMs, first: 0, known: 0 });
-      });
-    }
-    const target = found.allMs.length + perRun;
-    sim.runUntil(() => found.allMs.length >= target, 200_000);
+    const seed = `${setup.seed}/${done}`;
+    crashesIn(clusterOf({ ...setup, seed }), perRun, seed, found);
   }
   return found;
 }
 
-/** Newcomers join by one seed address, one after the other: time until all others have each. */
-export function joins({ nodes, seed, options }: RunSetup, count: number): number[] {
-  const sim = new SimulatedGossip({ nodes, seed, options, encoded: false, keepEvents: false });
-  const times: number[] = [];
-  const joined = new Map<NodeId, { readonly atMs: number; known: number }>();
-  sim.onEvent = (_, event) => {
-    if (event.type !== 'joined') return;
-    const newcomer = joined.get(event.member.id);
-    if (newcomer === undefined) return;
-    newcomer.known += 1;
-    if (newcomer.known === nodes) times.push(sim.nowMs - newcomer.atMs);
+/** The first `count` nodes crash: time until someone suspects each, and until all that stay hold it for dead. */
+export function crashesIn(sim: SimulatedGossip, count: number, seed: string, found: CrashTimes): void {
+  const random = new Prng(seed);
+  const staying = sim.nodes.length - count;
+  const crashed = new Map<NodeId, { readonly atMs: number; isSuspected: boolean; known: number }>();
+  sim.onEvent = (by, event) => {
+    const id = subjectOf(event);
+    const victim = id === undefined || by.index < count ? undefined : crashed.get(id);
+    if (victim === undefined) return;
+    if (event.type === 'suspected' && !victim.isSuspected) {
+      victim.isSuspected = true;
+      found.firstMs.push(sim.nowMs - victim.atMs);
+    }
+    if (event.type !== 'failed') return;
+    victim.known += 1;
+    if (victim.known === staying) found.allMs.push(sim.nowMs - victim.atMs);
   };
-  sim.run(3_000);
+  for (const victim of sim.nodes.slice(0, count)) {
+    sim.at(random.float() * Math.max(1_000, count * 250), () => {
+      sim.kill(victim);
+      crashed.set(victim.id, { atMs: sim.nowMs, isSuspected: false, known: 0 });
+    });
+  }
+  const target = found.allMs.length + count;
+  sim.runUntil(() => found.allMs.length >= target, 200_000);
+}
+
+/** Newcomers join by one seed address, one after the other: time until all others have each. */
+export function joinsIn(sim: SimulatedGossip, count: number): number[] {
+  const times: number[] = [];
+  let newcomer: NodeId | undefined;
+  let known = 0;
+  sim.onEvent = (_, event) => {
+    if (event.type === 'joined' && event.member.id === newcomer) known += 1;
+  };
   for (let i = 0; i < count; i += 1) {
-    const newcomer = sim.addNode();
-    joined.set(newcomer.id, { atMs: sim.nowMs, known: 0 });
-    sim.join(newcomer, sim.node(i % nodes));
-    sim.runUntil(() => times.length > i, 60_000, 50);
+    const others = sim.nodes.length;
+    const node = sim.addNode();
+    const startMs = sim.nowMs;
+    newcomer = node.id;
+    known = 0;
+    sim.join(node, sim.node(i));
+    if (sim.runUntil(() => known === others, 60_000, 10)) times.push(sim.nowMs - startMs);
   }
   return times;
 }
@@ -79,14 +87,14 @@ export interface FalseVerdicts {
 }
 
 /** Nothing happens but loss. */
-export function lossy({ nodes, seed, options }: RunSetup, lossRate: number, seconds: number): FalseVerdicts {
-  const sim = new SimulatedGossip({ nodes, seed, options, lossRate, encoded: false, keepEvents: false });
+export function lossyIn(sim: SimulatedGossip, lossRate: number, seconds: number): FalseVerdicts {
   const seen = { failed: new Set<string>(), suspected: new Set<string>() };
   sim.onEvent = (_, event) => {
     if (event.type === 'failed' || event.type === 'suspected') {
       seen[event.type].add(`${event.member.id} ${event.member.incarnation}`);
     }
   };
+  sim.lossRate = lossRate;
   sim.run(seconds * 1_000);
   return { failed: seen.failed.size, suspected: seen.suspected.size };
 }
@@ -104,15 +112,17 @@ export interface Cost {
 }
 
 /** A quiet cluster; every datagram is encoded, sealed, opened and decoded. */
-export function quietCost({ nodes, seed, options }: RunSetup, seconds: number): Cost {
-  const sim = new SimulatedGossip({ nodes, seed, options, sealed: true, keepEvents: false });
-  sim.run(2_000);
+export function costIn(sim: SimulatedGossip, seconds: number): Cost {
+  sim.isSealed = true;
+  sim.run(1_000); // the sealers are made
   const before = { ...sim.traffic };
   const cpu = process.cpuUsage();
   sim.run(seconds * 1_000);
   const { user, system } = process.cpuUsage(cpu);
+  sim.isSealed = false;
   const bytes = sim.traffic.bytes + sim.traffic.laneBytes - before.bytes - before.laneBytes;
-  return { bytesPerNodeS: bytes / (nodes * seconds), cpuUsPerNodeS: (user + system) / (nodes * seconds) };
+  const nodeSeconds = sim.nodes.length * seconds;
+  return { bytesPerNodeS: bytes / nodeSeconds, cpuUsPerNodeS: (user + system) / nodeSeconds };
 }
 
 /** The protocol of the SWIM paper with memberlist's suspicion: what Lifeguard added is off. */

@@ -74,6 +74,8 @@ export class SimulatedGossip {
   readonly events: SeenEvent[] = [];
   readonly traffic = { datagrams: 0, bytes: 0, lost: 0, laneBytes: 0, exchanges: 0, fallbacks: 0, largestBytes: 0 };
   lossRate: number;
+  /** Datagrams are encoded, sealed, opened and decoded from now on. */
+  isSealed: boolean;
   /** Called for each event of a member, as it happens. */
   onEvent: ((by: SimulatedNode, event: GossipEvent) => void) | undefined;
   /** Sees every sealed datagram on its way. */
@@ -97,6 +99,7 @@ export class SimulatedGossip {
     this.options = gossipOptions(setup.profile ?? 'lan', setup.options);
     this.random = new Prng(`gossip/${setup.seed}`);
     this.lossRate = setup.lossRate ?? 0;
+    this.isSealed = setup.sealed ?? false;
     this.latencyMs = setup.latencyMs ?? [0.2, 1];
     const facts: Alive[] = [];
     for (let i = 0; i < setup.nodes; i += 1) facts.push(factOf(i));
@@ -304,7 +307,7 @@ export class SimulatedGossip {
       return;
     }
     const from = node.address;
-    if (this.setup.sealed === true) {
+    if (this.isSealed) {
       const sealed = this.sealerOf(node).seal(out.receiver, encodeDatagram(node.id, messages), this.wallMs);
       if (sealed.length !== out.sizeBytes) throw new Error(`${out.sizeBytes} bytes foretold, ${sealed.length} sealed`);
       this.onWire?.(sealed, node, to);
