@@ -4,6 +4,7 @@ import { addCall } from './commands/call.js';
 import { addCertificates } from './commands/certs.js';
 import { addDirector } from './commands/director.js';
 import type { Finish } from './commands/finish.js';
+import { addKeys } from './commands/keys.js';
 import { addKeyValue } from './commands/kv.js';
 import { addLoadtest } from './commands/loadtest.js';
 import { addMember } from './commands/member.js';
@@ -39,6 +40,7 @@ export function createProgram(finish: Finish): Command {
   addLoadtest(program, finish);
   addBackup(program, finish);
   addRestore(program, finish);
+  addKeys(program, finish);
   addWal(program, finish);
   return program;
 }

@@ -109,9 +109,19 @@ function membersOf({ identity, address, cluster }: ClusterHandlersDependencies):
     ...directors.map((director) => ({
       ...{ ...director, role: 'director' as const, state: 'active' as const },
       ...{ tags: {}, methods: [] },
+      ...gossipOf(member, director.id),
     })),
-    ...workers.map(memberOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    ...workers
+      .map((worker) => ({ ...memberOf(worker), ...gossipOf(member, worker.id) }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1)),
   ];
+}
+
+function gossipOf(cluster: ClusterRuntime | undefined, id: NodeId): Pick<ClusterMember, 'liveness' | 'health'> {
+  const found = cluster?.gossip.node?.member(id);
+  if (found === undefined || found.state === 'left') return {};
+  const liveness = ({ alive: 'alive', suspect: 'suspected', dead: 'failed' } as const)[found.state];
+  return { liveness, health: found.health };
 }
 
 function memberOf(worker: WorkerRecord): ClusterMember {

@@ -32,7 +32,11 @@ const COLUMNS: readonly Column<ClusterMember>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'ROLE', value: ({ role }) => role },
   { title: 'ADDRESS', value: ({ address }) => address },
-  { title: 'STATE', value: ({ state }) => state },
+  {
+    title: 'STATE',
+    value: ({ state, liveness }) => (liveness === undefined || liveness === 'alive' ? state : `${state}, ${liveness}`),
+  },
+  { title: 'HEALTH', value: ({ health }) => (health === undefined ? '-' : health.toFixed(2)), align: 'right' },
   { title: 'TAGS', value: ({ tags }) => orDash(Object.entries(tags).map(([key, value]) => `${key}=${value}`)) },
   { title: 'METHODS', value: ({ methods }) => orDash(methods) },
 ];

@@ -71,6 +71,8 @@ export interface ClusterMember {
   readonly tags: Readonly<Record<string, string>>;
   /** Names of the methods it serves. */
   readonly methods: readonly string[];
+  /** What gossip says of it; missing where it does not know the node (yet). */
+  readonly liveness?: 'alive' | 'suspected' | 'failed' | undefined;
   /** How much the failure detector believes in it, 1 for fully and 0 for not at all; missing where none runs. */
   readonly health?: number | undefined;
 }

@@ -40,8 +40,10 @@ describe('flotilla up', () => {
 
   it('shows its members and status for people and as JSON', async () => {
     const table = await sandbox.run(['members'], { env });
-    expect(table.stdout).to.match(/^ID +ROLE +ADDRESS +STATE +TAGS +METHODS\nd1 +director /);
-    expect(table.stdout).to.match(/^w3 +worker +127\.0\.0\.1:\d+ +active +role=worker +echo\.echo,text\.count$/m);
+    expect(table.stdout).to.match(/^ID +ROLE +ADDRESS +STATE +HEALTH +TAGS +METHODS\nd1 +director /);
+    expect(table.stdout).to.match(
+      /^w3 +worker +127\.0\.0\.1:\d+ +active +\d\.\d\d +role=worker +echo\.echo,text\.count$/m,
+    );
     const status = JSON.parse((await sandbox.run(['status', '--json'], { env })).stdout);
     expect(status).to.include({ id: 'd1', address: env.FLOTILLA_CONNECT });
     expect(status.workers).to.deep.equal({ active: 3, draining: 0 });
