@@ -1,5 +1,14 @@
 import { expect } from 'chai';
-import { Cluster, type ClusterClient, Director, formatAddress, silentLogger } from '../../../src/index.js';
+import {
+  Cluster,
+  type ClusterClient,
+  Director,
+  defineService,
+  formatAddress,
+  implement,
+  silentLogger,
+  unary,
+} from '../../../src/index.js';
 import { errorOf, Probe, probeService, startCluster, until } from './support.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -123,6 +132,40 @@ describe('a worker that drains', () => {
     expect(load.failures).to.deep.equal([]);
     expect((await errorOf(probe.whoami({}, { filter: 'name=w1' }))).reason).to.equal('NO_WORKER');
   });
+});
+
+describe('a draining worker', () => {
+  it('is sent no call by any client that has heard of it, while it finishes those that it has', async () => {
+    const Gate = defineService('gate', { pass: unary<Record<string, never>, string>() });
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    await using cluster = await startCluster(2);
+    const gate = implement(Gate, { pass: () => opened.then(() => 'passed') });
+    const worker = await cluster.addWorker({ id: 'w3', services: [gate, probeService('w3')] });
+    const clients = await Promise.all([cluster.client(), cluster.client()]);
+    const passing = clients.map((client) => client.service(Gate).pass({}, { waitForReady: true }));
+    await until(() => worker.stats().server.dataCallsStarted === 2);
+    const loads = clients.map((client) => new Load(8, () => client.service(Probe).once({ ms: 1 })));
+    const more = () => Promise.all(loads.map((load) => load.more(60)));
+    await more();
+
+    const drained = worker.drain({ timeoutMs: 60_000 });
+    const stateAt = (client: ClusterClient) => client.workers().find(({ id }) => id === 'w3')?.state;
+    await until(() => worker.stats().draining && clients.every((client) => stateAt(client) === 'draining'));
+    // What was on its way has arrived by then.
+    await more();
+    const { refusedDraining, dataCallsStarted } = worker.stats().server;
+    await more();
+    expect(worker.stats().server).to.include({ refusedDraining, dataCallsStarted });
+    expect(worker.stats().inFlight).to.equal(2);
+    open();
+    expect(await Promise.all(passing)).to.deep.equal(['passed', 'passed']);
+    expect(await drained).to.equal(true);
+    await Promise.all(loads.map((load) => load.stop()));
+    expect(loads.flatMap((load) => load.failures)).to.deep.equal([]);
+  }).timeout(60_000);
 });
 
 describe('a director that restarts', () => {
