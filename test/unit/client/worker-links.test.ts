@@ -236,6 +236,23 @@ describe('the workers of a cluster client', () => {
     expect(cluster.channel('w1').calls, 'a weight that cannot be read is 1').to.have.lengthOf(30);
   });
 
+  it('of other zones get calls while the preferred one is overloaded, as far as the option says', () => {
+    for (const [zoneSpillFactor, abroad] of [
+      [2, true],
+      [0, false],
+    ] as const) {
+      const cluster = new FakeCluster({ workers: 0, settings: { balancing: { zone: 'a', zoneSpillFactor } } });
+      cluster.add('w1', { tags: { zone: 'a' } });
+      cluster.add('w2', { tags: { zone: 'b' } });
+      for (let n = 0; n < 9; n += 1) void cluster.client.unary(GET, n);
+      expect(cluster.outstanding()).to.deep.equal([9, 0]);
+      for (let n = 0; n < 41; n += 1) void cluster.client.unary(GET, n);
+      const [local = 0, other = 0] = cluster.outstanding();
+      if (abroad) expect(local).to.be.within(2 * other + 7, 2 * other + 9);
+      else expect(other).to.equal(0);
+    }
+  });
+
   it('get no new call from the moment they are known to drain, and finish what they have', async () => {
     for (const heardFrom of ['the worker', 'the director'] as const) {
       const cluster = new FakeCluster({ workers: 2 });

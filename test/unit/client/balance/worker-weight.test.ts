@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { checkWeight, workerWeight } from '../../../../src/client/balance/index.js';
+import { Worker } from '../../../../src/worker/index.js';
 
 describe('the tag weight', () => {
   it('is the worker’s weight, 1 when there is none', () => {
@@ -17,6 +18,13 @@ describe('the tag weight', () => {
         .with.property('code', 'OPTION_INVALID');
     });
   }
+
+  it('is looked at before a worker opens anything', async () => {
+    const tls = { ca: '', cert: '', key: '' };
+    const options = { join: '127.0.0.1:1', tls, services: [], tags: { weight: 'much' } };
+    const failure = await Worker.start(options).catch((error: unknown) => error);
+    expect(failure).to.have.property('message', 'tag weight is "much"; allowed: a number from 0.01 to 1000');
+  });
 
   it('is accepted when it is one, or missing', () => {
     expect(() => checkWeight({ weight: '2.5' })).not.to.throw();
