@@ -66,6 +66,7 @@ describe('the command line', () => {
       'loadtest',
       'backup',
       'restore',
+      'keys rotate',
       'wal inspect',
       'wal repair',
     ]);
@@ -93,7 +94,7 @@ describe('the command line', () => {
   it('takes --connect and --json where a cluster is asked', () => {
     for (const [name, command] of commands) {
       const flags = command.options.map((option) => option.long);
-      const asks = /^(?:call|status|members|top|loadtest|backup|(?:member|kv) \w+)$/.test(name);
+      const asks = /^(?:call|status|members|top|loadtest|backup|(?:member|kv|keys) \w+)$/.test(name);
       expect(flags.includes('--connect'), name).to.equal(asks);
       if (asks) expect(flags, name).to.include('--json');
     }
