@@ -8,7 +8,8 @@ import { withoutReserved } from './key-range.js';
 import { KvState } from './kv-state.js';
 import { Refusal } from './refusal.js';
 import type { KvAnswer, RangeReply } from './reply.js';
-import { encodeReply } from './reply-codec.js';
+import { encodePutReply, encodeReply } from './reply-codec.js';
+import type { Remembered } from './reply-window.js';
 import { type Checksum, decodeSnapshot, encodeSnapshot, hashState } from './snapshot-codec.js';
 import { type KvWatch, WatchHub, type WatchOptions } from './watch.js';
 
@@ -78,8 +79,12 @@ export class KvMachine implements StateMachine {
     return this.state.leases.nextOverMs();
   }
 
-  apply(_index: LogIndex, commands: readonly Uint8Array[]): readonly Uint8Array[] {
-    const replies = commands.map((bytes) => this.applyCommand(bytes));
+  apply(_index: LogIndex, commands: readonly Uint8Array[], repliesWanted = true): readonly Uint8Array[] {
+    const replies: Uint8Array[] = [];
+    for (const bytes of commands) {
+      const reply = this.applyCommand(bytes);
+      if (repliesWanted) replies.push(typeof reply === 'number' ? encodePutReply(reply) : reply);
+    }
     this.hub.flush();
     return replies;
   }
@@ -139,7 +144,7 @@ export class KvMachine implements StateMachine {
     return hashState(this.state);
   }
 
-  private applyCommand(bytes: Uint8Array): Uint8Array {
+  private applyCommand(bytes: Uint8Array): Remembered {
     let request: KvRequest;
     try {
       if (bytes.length > LIMITS.kvCommandBytesMax) {
@@ -157,7 +162,7 @@ export class KvMachine implements StateMachine {
   }
 
   /** A command of a session: executed if it was not, else answered from memory. */
-  private runOnce(request: KvRequest): Uint8Array {
+  private runOnce(request: KvRequest): Remembered {
     const { session } = request;
     const { leases, sessions } = this.state;
     if (session === undefined) return this.run(request);
@@ -178,7 +183,7 @@ export class KvMachine implements StateMachine {
     return reply;
   }
 
-  private run(request: KvRequest): Uint8Array {
+  private run(request: KvRequest): Remembered {
     let answer: KvAnswer;
     try {
       answer = execute(this.state, request);
@@ -188,7 +193,7 @@ export class KvMachine implements StateMachine {
     const { store } = this.state;
     this.hub.note(store.commit());
     store.forgetSome(FORGOTTEN_PER_COMMAND);
-    return this.reply(answer);
+    return answer.type === 'put' && answer.previous === undefined ? store.revision : this.reply(answer);
   }
 
   private reply(answer: KvAnswer): Uint8Array {

@@ -14,6 +14,23 @@ export function encodeReply({ revision, answer }: KvReply): Uint8Array {
   return writer.take();
 }
 
+/** The reply to a put that gave nothing back, made without looking at what it could have been. */
+export function encodePutReply(revision: number): Uint8Array {
+  writer.clear();
+  writer.byte(VERSION);
+  writer.uint(revision);
+  writer.byte(PUT_CODE);
+  writer.byte(0); // no item
+  return writer.take();
+}
+
+/** The length of {@link encodePutReply}. */
+export function putReplyBytes(revision: number): number {
+  let bytes = 4;
+  for (let rest = revision; rest >= 0x80; rest /= 0x80) bytes += 1;
+  return bytes;
+}
+
 /** Values refer to `bytes`. @throws RpcError `MESSAGE_UNDECODABLE` */
 export function decodeReply(bytes: Uint8Array): KvReply {
   try {
@@ -175,3 +192,4 @@ const CODES: readonly KvAnswer['type'][] = [
   'compacted',
   'error',
 ];
+const PUT_CODE = CODES.indexOf('put');

@@ -1,6 +1,8 @@
 import { LIMITS } from '../base/index.js';
 import type { SessionStamp } from './command.js';
 import { Refusal } from './refusal.js';
+import { putReplyBytes } from './reply-codec.js';
+import { REPLY_FORGOTTEN, type Remembered, ReplyWindow } from './reply-window.js';
 import { compareNumbers, SortedMap } from './sorted-map.js';
 
 /**
@@ -19,16 +21,15 @@ export class SessionTable {
   private epoch = 0;
 
   /**
-   * The remembered reply of a command that was executed before; `undefined` for one that is to be executed now.
+   * What is remembered of a command that was executed before; `undefined` for one that is to be executed now.
    *
    * @throws Refusal `KV_REPLY_FORGOTTEN`, `KV_INVALID`
    */
-  replyTo({ id, sequence, acknowledged }: SessionStamp): Uint8Array | undefined {
+  replyTo({ id, sequence, acknowledged }: SessionStamp): Remembered | undefined {
     const floor = this.acknowledge(id, Math.min(acknowledged, sequence - 1));
-    const replies = this.byId.get(id)?.replies;
-    const reply = replies?.get(sequence);
-    if (reply !== undefined) return reply;
-    if (sequence <= floor || replies?.has(sequence) === true) {
+    const reply = this.byId.get(id)?.replies.get(sequence);
+    if (reply !== undefined && reply !== REPLY_FORGOTTEN) return reply;
+    if (sequence <= floor || reply === REPLY_FORGOTTEN) {
       throw new Refusal(
         'KV_REPLY_FORGOTTEN',
         `command ${sequence} of session ${id} was executed, its reply is forgotten`,
@@ -41,10 +42,10 @@ export class SessionTable {
     return undefined;
   }
 
-  remember({ id, sequence }: SessionStamp, reply: Uint8Array): void {
+  remember({ id, sequence }: SessionStamp, reply: Remembered): void {
     const session = this.own(id);
     session.replies.set(sequence, reply);
-    session.bytes += reply.length;
+    session.bytes += bytesOf(reply);
     if (session.bytes > LIMITS.kvSessionBytesMax) forgetOldest(session);
   }
 
@@ -60,15 +61,16 @@ export class SessionTable {
 
   /** Adds a session as it is, from a snapshot. */
   load(id: number, floor: number): void {
-    this.own(id).floor = floor;
+    this.own(id).replies.floor = floor;
   }
 
-  /** Adds a reply as it is, from a snapshot; false when its session is not there. */
-  loadReply(id: number, sequence: number, reply: Uint8Array | undefined): boolean {
-    if (!this.byId.has(id)) return false;
+  /** Adds a reply as it is, from a snapshot; false when its session is not there or has no place for it. */
+  loadReply(id: number, sequence: number, reply: Remembered): boolean {
+    const floor = this.byId.get(id)?.replies.floor;
+    if (floor === undefined || sequence <= floor || sequence > floor + LIMITS.kvSessionCommandsMax) return false;
     const session = this.own(id);
     session.replies.set(sequence, reply);
-    session.bytes += reply?.length ?? 0;
+    session.bytes += bytesOf(reply);
     return true;
   }
 
@@ -82,15 +84,12 @@ export class SessionTable {
 
   /** Forgets the replies that the client has; returns the floor. */
   private acknowledge(id: number, acknowledged: number): number {
-    const floor = this.byId.get(id)?.floor ?? 0;
+    const floor = this.byId.get(id)?.replies.floor ?? 0;
     if (acknowledged <= floor) return floor;
     const session = this.own(id);
-    const { replies } = session;
-    // Usually the next few; after a gap it is less work to look at those that are there.
-    if (acknowledged - floor <= replies.size) {
-      for (let sequence = floor + 1; sequence <= acknowledged; sequence += 1) forget(session, sequence);
-    } else for (const sequence of [...replies.keys()]) if (sequence <= acknowledged) forget(session, sequence);
-    session.floor = acknowledged;
+    session.replies.forgetTo(acknowledged, (reply) => {
+      session.bytes -= bytesOf(reply);
+    });
     return acknowledged;
   }
 
@@ -100,8 +99,8 @@ export class SessionTable {
     if (found?.epoch === this.epoch) return found;
     const own: ClientSession =
       found === undefined
-        ? { id, epoch: this.epoch, floor: 0, bytes: 0, replies: new Map() }
-        : { ...found, epoch: this.epoch, replies: new Map(found.replies) };
+        ? { id, epoch: this.epoch, bytes: 0, replies: new ReplyWindow() }
+        : { ...found, epoch: this.epoch, replies: found.replies.copy() };
     this.byId.set(id, own);
     this.ordered.set(id, own);
     return own;
@@ -112,28 +111,22 @@ export interface ClientSession {
   readonly id: number;
   /** The table that may change it: a copy shares those of an earlier one. */
   readonly epoch: number;
-  /** All commands up to this one are answered and forgotten. */
-  floor: number;
   /** Bytes of the replies that are remembered. */
   bytes: number;
-  /** Of executed commands above the floor, by sequence; `undefined`: executed, reply forgotten. */
-  readonly replies: Map<number, Uint8Array | undefined>;
-}
-
-/** Sequences of a session in order. */
-export function sequencesOf({ replies }: Readonly<ClientSession>): number[] {
-  return [...replies.keys()].sort(compareNumbers);
-}
-
-function forget(session: ClientSession, sequence: number): void {
-  session.bytes -= session.replies.get(sequence)?.length ?? 0;
-  session.replies.delete(sequence);
+  readonly replies: ReplyWindow;
 }
 
 function forgetOldest(session: ClientSession): void {
-  for (const sequence of sequencesOf(session)) {
+  const { replies } = session;
+  for (const sequence of replies.sequences()) {
     if (session.bytes <= LIMITS.kvSessionBytesMax) return;
-    session.bytes -= session.replies.get(sequence)?.length ?? 0;
-    session.replies.set(sequence, undefined);
+    session.bytes -= bytesOf(replies.get(sequence) ?? REPLY_FORGOTTEN);
+    replies.set(sequence, REPLY_FORGOTTEN);
   }
+}
+
+/** A revision counts as much as the reply that it stands for: also a restored member must count the same. */
+function bytesOf(reply: Remembered): number {
+  if (typeof reply !== 'number') return reply.length;
+  return reply === REPLY_FORGOTTEN ? 0 : putReplyBytes(reply);
 }

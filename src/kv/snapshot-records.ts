@@ -4,7 +4,8 @@ import type { KeyVersion } from './key-version.js';
 import { isLive } from './key-version.js';
 import { KvState } from './kv-state.js';
 import type { Lease } from './lease-table.js';
-import { sequencesOf } from './session-table.js';
+import { encodePutReply } from './reply-codec.js';
+import { REPLY_FORGOTTEN, type Remembered } from './reply-window.js';
 
 /**
  * The state as a sequence of records, each a code and its fields: head, versions in order, leases, sessions, replies,
@@ -36,16 +37,16 @@ export function* writeRecords(state: KvState, writer: ByteWriter, fullBytes: num
     count += 1;
     if (writer.length >= fullBytes) yield;
   }
-  for (const { id, floor } of sessions.sessions()) {
+  for (const { id, replies } of sessions.sessions()) {
     writer.byte(RECORD.session);
     writer.uint(id);
-    writer.uint(floor);
+    writer.uint(replies.floor);
     count += 1;
     if (writer.length >= fullBytes) yield;
   }
-  for (const session of sessions.sessions()) {
-    for (const sequence of sequencesOf(session)) {
-      writeReply(writer, session.id, sequence, session.replies.get(sequence));
+  for (const { id, replies } of sessions.sessions()) {
+    for (const sequence of replies.sequences()) {
+      writeReply(writer, id, sequence, replies.get(sequence) ?? REPLY_FORGOTTEN);
       count += 1;
       if (writer.length >= fullBytes) yield;
     }
@@ -69,12 +70,12 @@ function writeLease(writer: ByteWriter, { id, ttlMs, expiresAtMs, isReserved }: 
   writer.byte(isReserved ? 1 : 0);
 }
 
-function writeReply(writer: ByteWriter, session: number, sequence: number, reply: Uint8Array | undefined): void {
+function writeReply(writer: ByteWriter, session: number, sequence: number, reply: Remembered): void {
   writer.byte(RECORD.reply);
   writer.uint(session);
   writer.uint(sequence);
-  writer.byte(reply === undefined ? 0 : 1);
-  if (reply !== undefined) writer.data(reply);
+  writer.byte(reply === REPLY_FORGOTTEN ? 0 : 1);
+  if (reply !== REPLY_FORGOTTEN) writer.data(typeof reply === 'number' ? encodePutReply(reply) : reply);
 }
 
 function writeVersion(writer: ByteWriter, version: KeyVersion): void {
@@ -200,7 +201,7 @@ export class RecordLoader {
 
   private loadReply(reader: ByteReader): void {
     const [id, sequence] = [reader.uint(), reader.uint()];
-    const reply = reader.byte() === 1 ? Uint8Array.prototype.slice.call(reader.data()) : undefined;
+    const reply = reader.byte() === 1 ? Uint8Array.prototype.slice.call(reader.data()) : REPLY_FORGOTTEN;
     if (!this.state.sessions.loadReply(id, sequence, reply)) throw new MalformedBytes('a reply has no session');
   }
 }

@@ -10,8 +10,11 @@ export interface StateMachine {
   /**
    * Applies the commands of the entry at `index`, in order, and returns one reply for each. A command that cannot be
    * decoded or is refused gets a reply that says so; it must not throw, because every member would.
+   *
+   * @param repliesWanted false: nobody on this member waits for the replies, so that there need be none. What it answers
+   * must not depend on it later either. Default true
    */
-  apply(index: LogIndex, commands: readonly Uint8Array[]): readonly Uint8Array[];
+  apply(index: LogIndex, commands: readonly Uint8Array[], repliesWanted?: boolean): readonly Uint8Array[];
   /** Freezes the state as it is now; the chunks are read later, while `apply` goes on. */
   snapshot(): AsyncIterable<Uint8Array>;
   /** Replaces the state by that of a snapshot. `apply` is not called before this resolves. */

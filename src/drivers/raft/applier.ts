@@ -105,8 +105,8 @@ export class Applier {
       counters.commandsApplied += commands.length;
       counters.bytesApplied += entry.data.length;
       try {
-        replies = this.machine.apply(entry.index, commands);
-        assert(replies.length === commands.length, 'one reply for each command');
+        replies = this.machine.apply(entry.index, commands, batch !== undefined);
+        assert(batch === undefined || replies.length === commands.length, 'one reply for each command');
       } catch (error) {
         if (batch !== undefined) this.proposer.abandon(batch);
         this.broke(entry.index, error);
