@@ -69,6 +69,16 @@ export {
 } from './client/index.js';
 export type { WorkerMethod, WorkerRecord, WorkerState } from './ports/index.js';
 
+// Who belongs to the cluster, by gossip: `director.membership()`, `worker.membership()`.
+export type {
+  ClusterMember as GossipMember,
+  ClusterMemberEvent as GossipMemberEvent,
+  EventOptions as MembershipEventOptions,
+  GossipNode,
+  MembershipEvent,
+  MembershipEventType,
+} from './drivers/gossip/index.js';
+
 // The cluster's metadata: `client.metadata`, `director.metadata`.
 export {
   type CampaignOptions,
