@@ -160,6 +160,10 @@ export class DirectorClient implements AsyncDisposable {
       const reply = await this.nodeChannel(member).unary(NODE_STATS, {}, callOptions);
       return { member, ok: true, stats: decodeNodeStats(reply) };
     } catch (thrown) {
+      // A node that does not answer may have been started again: the next question goes over a new connection.
+      const key = keyOf(member);
+      void this.nodeChannels.get(key)?.close();
+      this.nodeChannels.delete(key);
       return { member, ok: false, error: RpcError.from(thrown) };
     }
   }
