@@ -47,7 +47,9 @@ export interface StatusesOptions extends AskOptions {
  */
 export class DirectorClient implements AsyncDisposable {
   private readonly deps: DirectorClientDependencies;
+  /** For orders, and for questions. */
   private readonly channels = new Map<string, NodeChannel>();
+  private readonly probes = new Map<string, NodeChannel>();
   /** To the members that `nodes` asks. */
   private readonly nodeChannels = new Map<string, NodeChannel>();
   private openedMetadata: Metadata | undefined;
@@ -64,12 +66,12 @@ export class DirectorClient implements AsyncDisposable {
 
   /** Administers the cluster through the director at an address. */
   admin(address: string): ClusterAdmin {
-    return new ClusterAdmin(() => this.channel(address));
+    return new ClusterAdmin(() => this.channel(this.channels, address));
   }
 
   /** What one director says about itself and the cluster. */
   async status(address: string, options: AskOptions): Promise<ClusterStatus> {
-    return (await this.channel(address).unary(STATUS, {}, { ...options, waitForReady: true })) as ClusterStatus;
+    return (await this.ask(address, STATUS, options)) as ClusterStatus;
   }
 
   /**
@@ -106,9 +108,7 @@ export class DirectorClient implements AsyncDisposable {
    * @throws RpcError of the last one when none answers
    */
   async members(options: AskOptions): Promise<readonly ClusterMember[]> {
-    const asking = this.deps.directors.map((director) =>
-      this.channel(formatAddress(director)).unary(MEMBERS, {}, { ...options, waitForReady: true }),
-    );
+    const asking = this.deps.directors.map((director) => this.ask(formatAddress(director), MEMBERS, options));
     try {
       const reply = (await Promise.any(asking)) as { readonly members: readonly ClusterMember[] };
       return reply.members;
@@ -137,7 +137,7 @@ export class DirectorClient implements AsyncDisposable {
   /** Idempotent. */
   async close(): Promise<void> {
     await this.openedMetadata?.close();
-    const channels = [...this.channels.values(), ...this.nodeChannels.values()];
+    const channels = [...this.channels.values(), ...this.probes.values(), ...this.nodeChannels.values()];
     await Promise.all(channels.map((channel) => channel.close()));
     await this.deps.dispose();
   }
@@ -178,11 +178,23 @@ export class DirectorClient implements AsyncDisposable {
     return channel;
   }
 
-  private channel(address: string): NodeChannel {
-    const known = this.channels.get(address);
+  /** A director that does not answer may have been started again: the next question goes over a new connection. */
+  private async ask(address: string, method: MethodRef, options: AskOptions): Promise<unknown> {
+    const channel = this.channel(this.probes, address);
+    try {
+      return await channel.unary(method, {}, { ...options, waitForReady: true });
+    } catch (error) {
+      if (this.probes.get(address) === channel) this.probes.delete(address);
+      void channel.close();
+      throw error;
+    }
+  }
+
+  private channel(channels: Map<string, NodeChannel>, address: string): NodeChannel {
+    const known = channels.get(address);
     if (known !== undefined) return known;
     const channel = this.deps.open({ address: parseAddress(address), role: 'director', id: undefined });
-    this.channels.set(address, channel);
+    channels.set(address, channel);
     return channel;
   }
 }

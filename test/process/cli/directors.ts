@@ -45,7 +45,7 @@ export class Directors {
   /** The process; it may not be ready yet. */
   launch(id: string, ...flags: readonly string[]): Started {
     const common = ['director', '--id', id, '--listen', this.address(id), '--data', this.data(id)];
-    const started = this.sandbox.start([...common, '--log-level', 'warn', ...flags]);
+    const started = this.sandbox.start([...common, '--log-level', 'warn', '--http', '0', ...flags]);
     this.running.set(id, started);
     void started.ended.then(() => {
       if (this.running.get(id) === started) this.running.delete(id);
@@ -86,7 +86,7 @@ export class Directors {
   async led(): Promise<GroupStatus | undefined> {
     const client = await this.client();
     const asking = [...this.running.keys()].map(async (id) => {
-      const status = await client.status(this.address(id), { timeoutMs: 5_000 }).catch(() => undefined);
+      const status = await client.status(this.address(id), { timeoutMs: 3_000 }).catch(() => undefined);
       return status?.groups.find((group) => group.id === 0 && group.role === 'leader');
     });
     const leaders = (await Promise.all(asking)).filter((group) => group !== undefined);

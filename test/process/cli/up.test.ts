@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { isRunning, Sandbox, type Started, until } from './flotilla.js';
 import { writeProbeService } from './probe-service.js';
@@ -165,6 +167,56 @@ describe('flotilla up with a service', () => {
     expect((await up.signal('SIGTERM')).code).to.equal(0);
     expect(before.filter(isRunning)).to.deep.equal([]);
   }).timeout(60_000);
+});
+
+describe('flotilla up with three directors', () => {
+  const sandbox = new Sandbox();
+  const args = ['up', '--directors', '3', '--workers', '1', '--listen', '127.0.0.1:0', '--data', 'data'];
+  const ready = /^flotilla: ready role=cluster id=local address=(\S+) directors=3 workers=1$/m;
+  const put = ['kv', 'put', 'kept', 'yes'];
+  const get = ['kv', 'get', 'kept'];
+  let up: Started;
+  let env: { FLOTILLA_CONNECT: string };
+
+  after(async function () {
+    this.timeout(90_000);
+    await sandbox.clean();
+  });
+
+  /** The id and the process of the director that leads. */
+  async function leader(): Promise<{ id: string; pid: number }> {
+    for (;;) {
+      const { stdout } = await sandbox.run(['status'], { env });
+      const id = /, leader (d\d),/.exec(stdout)?.[1];
+      if (id === undefined) continue;
+      const lock = JSON.parse(readFileSync(join(sandbox.dir, 'data', id, 'LOCK'), 'utf8')) as { pid: number };
+      return { id, pid: lock.pid };
+    }
+  }
+
+  it('starts a director that was killed again with its data, and goes on meanwhile', async () => {
+    up = sandbox.start(args);
+    env = { FLOTILLA_CONNECT: (await up.sees(ready))[1] ?? '' };
+    const { id, pid } = await leader();
+    expect((await sandbox.run(put, { env })).code).to.equal(0);
+    process.kill(pid, 'SIGKILL');
+    await up.sees(new RegExp(`director ${id} ended \\(SIGKILL\\); starting it again`), 'stderr');
+    const call = await sandbox.run(['call', 'text.count', '{"text":"a"}', '--json'], { env });
+    expect(call).to.include({ code: 0, stdout: '{"counts":{"a":1},"total":1}\n' });
+    await up.sees(new RegExp(`(?:^flotilla: ready role=director id=${id} .*$[^]*){2}`, 'm'));
+    expect(await sandbox.run(get, { env })).to.include({ code: 0, stdout: 'yes\n' });
+  }).timeout(90_000);
+
+  it('finds its data and addresses again when it is started with the same directory', async () => {
+    expect((await up.signal('SIGTERM')).code).to.equal(0);
+    up = sandbox.start(args);
+    expect((await up.sees(ready))[1]).to.equal(env.FLOTILLA_CONNECT);
+    expect(await sandbox.run(get, { env })).to.include({ code: 0, stdout: 'yes\n' });
+    const other = await sandbox.run(['up', '--directors', '1', '--data', 'data']);
+    expect(other.code).to.equal(1);
+    expect(other.stderr).to.match(/--data data holds a cluster of --directors 3 at --listen 127/);
+    expect((await up.signal('SIGTERM')).code).to.equal(0);
+  }).timeout(90_000);
 });
 
 describe('flotilla up that ends in other ways', () => {
