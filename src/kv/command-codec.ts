@@ -13,7 +13,7 @@ import { Refusal } from './refusal.js';
  */
 export function encodeRequest({ command, origin, session }: KvRequest): Uint8Array {
   writer.clear();
-  writer.byte(VERSION);
+  writer.byte(REQUEST_VERSION);
   writer.byte((origin === 'cluster' ? CLUSTER_FLAG : 0) | (session === undefined ? 0 : SESSION_FLAG));
   if (session !== undefined) {
     writer.uint(session.id);
@@ -28,7 +28,7 @@ export function encodeRequest({ command, origin, session }: KvRequest): Uint8Arr
 export function decodeRequest(bytes: Uint8Array): KvRequest {
   try {
     const reader = new ByteReader(bytes);
-    if (reader.byte() !== VERSION) throw new MalformedBytes('their version is unknown');
+    if (reader.byte() !== REQUEST_VERSION) throw new MalformedBytes('their version is unknown');
     const flags = reader.byte();
     if (flags > (CLUSTER_FLAG | SESSION_FLAG)) throw new MalformedBytes('a flag is unknown');
     const session = (flags & SESSION_FLAG) === 0 ? undefined : readSession(reader);
@@ -197,7 +197,7 @@ function readFlag(reader: ByteReader): boolean {
   return value === 1;
 }
 
-const VERSION = 1;
+export const REQUEST_VERSION = 1;
 /** One for all requests: nothing is encoded while another one is. */
 const writer = new ByteWriter(4_096);
 export const CLUSTER_FLAG = 1;

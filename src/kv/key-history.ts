@@ -1,4 +1,4 @@
-import { isLive, type KeyValue, type KeyVersion } from './key-version.js';
+import { KeyVersion } from './key-version.js';
 
 /**
  * The versions of one key since the last compaction, oldest first; never empty while the store holds it. It belongs to
@@ -33,13 +33,13 @@ export class KeyHistory {
   }
 
   /** What the key is now. */
-  get live(): KeyValue | undefined {
+  get live(): KeyVersion | undefined {
     const { newest } = this;
-    return isLive(newest) ? newest : undefined;
+    return newest?.isLive === true ? newest : undefined;
   }
 
   /** What the key was after a revision, if that is still known. */
-  at(revision: number): KeyValue | undefined {
+  at(revision: number): KeyVersion | undefined {
     let [low, high] = [this.start, this.versions.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -47,7 +47,7 @@ export class KeyHistory {
       else high = middle;
     }
     const found = low > this.start ? this.versions[low - 1] : undefined;
-    return isLive(found) ? found : undefined;
+    return found?.isLive === true ? found : undefined;
   }
 
   all(): readonly KeyVersion[] {
@@ -74,4 +74,4 @@ export class KeyHistory {
 }
 
 /** In the place of a forgotten version, so that its value is not held. */
-const FORGOTTEN: KeyVersion = { key: '', value: undefined, createRevision: 0, modRevision: 0, version: 0, lease: 0 };
+const FORGOTTEN = KeyVersion.end('', 0);

@@ -1,11 +1,12 @@
 import { LIMITS, RpcError } from '../base/index.js';
 import type { LogIndex, StateMachine } from '../ports/index.js';
 import { checkRequest } from './check-command.js';
-import type { KvRequest, RangeOp } from './command.js';
+import type { KvRequest, RangeOp, SessionStamp } from './command.js';
 import { decodeRequest } from './command-codec.js';
 import { execute, readRange } from './execute.js';
 import { withoutReserved } from './key-range.js';
 import { KvState } from './kv-state.js';
+import { PutReader } from './put-reader.js';
 import { Refusal } from './refusal.js';
 import type { KvAnswer, RangeReply } from './reply.js';
 import { encodePutReply, encodeReply } from './reply-codec.js';
@@ -25,6 +26,7 @@ export class KvMachine implements StateMachine {
   private state = new KvState();
   private readonly hub: WatchHub;
   private readonly checksum: Checksum;
+  private readonly plainPut = new PutReader();
 
   /** @param checksum CRC-32, the same function on all members */
   constructor(checksum: Checksum) {
@@ -145,6 +147,7 @@ export class KvMachine implements StateMachine {
   }
 
   private applyCommand(bytes: Uint8Array): Remembered {
+    if (this.plainPut.read(bytes)) return this.runOnce(this.plainPut, true, () => this.runPut(bytes));
     let request: KvRequest;
     try {
       if (bytes.length > LIMITS.kvCommandBytesMax) {
@@ -158,15 +161,15 @@ export class KvMachine implements StateMachine {
     } catch (error) {
       return this.reply(refusalOf(error));
     }
-    return request.session === undefined ? this.run(request) : this.runOnce(request);
+    const { session, origin } = request;
+    return session === undefined
+      ? this.run(request)
+      : this.runOnce(session, origin === 'user', () => this.run(request));
   }
 
   /** A command of a session: executed if it was not, else answered from memory. */
-  private runOnce(request: KvRequest): Remembered {
-    const { session } = request;
+  private runOnce(session: SessionStamp, isUser: boolean, run: () => Remembered): Remembered {
     const { leases, sessions } = this.state;
-    if (session === undefined) return this.run(request);
-    const isUser = request.origin === 'user';
     if (!leases.has(session.id, isUser)) {
       const message = `session ${session.id} has expired: whether command ${session.sequence} was executed is not known`;
       return this.reply({ type: 'error', reason: 'KV_SESSION_EXPIRED', message });
@@ -177,10 +180,24 @@ export class KvMachine implements StateMachine {
     } catch (error) {
       return this.reply(refusalOf(error));
     }
-    const reply = this.run(request);
+    const reply = run();
     // The command may have ended its own session.
     if (leases.has(session.id, isUser)) sessions.remember(session, reply);
     return reply;
+  }
+
+  /** What `plainPut` has read from `bytes`. */
+  private runPut(bytes: Uint8Array): Remembered {
+    const { key, valueStart, valueEnd } = this.plainPut;
+    let refusal: KvAnswer | undefined;
+    try {
+      this.state.checkRoom(key.length + valueEnd - valueStart);
+      this.state.putPart(key, bytes, valueStart, valueEnd);
+    } catch (error) {
+      refusal = refusalOf(error);
+    }
+    this.commit();
+    return refusal === undefined ? this.state.store.revision : this.reply(refusal);
   }
 
   private run(request: KvRequest): Remembered {
@@ -190,10 +207,15 @@ export class KvMachine implements StateMachine {
     } catch (error) {
       answer = refusalOf(error);
     }
+    this.commit();
+    const isPlain = answer.type === 'put' && answer.previous === undefined;
+    return isPlain ? this.state.store.revision : this.reply(answer);
+  }
+
+  private commit(): void {
     const { store } = this.state;
     this.hub.note(store.commit());
     store.forgetSome(FORGOTTEN_PER_COMMAND);
-    return answer.type === 'put' && answer.previous === undefined ? store.revision : this.reply(answer);
   }
 
   private reply(answer: KvAnswer): Uint8Array {

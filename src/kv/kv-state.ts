@@ -22,8 +22,14 @@ export class KvState {
     this.leases.attach(lease, key);
   }
 
+  /** {@link put} without a lease, for a value that stands in `bytes` from `from` to `to`. */
+  putPart(key: string, bytes: Uint8Array, from: number, to: number): void {
+    const before = this.store.putPart(key, bytes, from, to, 0);
+    if (before !== undefined) this.leases.detach(before.lease, key);
+  }
+
   remove(key: string): boolean {
-    this.leases.detach(this.store.get(key)?.lease ?? 0, key);
+    this.leases.detach(this.store.leaseOf(key), key);
     return this.store.remove(key);
   }
 

@@ -1,7 +1,6 @@
 import { ByteReader, MalformedBytes } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
-import type { KeyVersion } from './key-version.js';
-import { isLive } from './key-version.js';
+import { KeyVersion } from './key-version.js';
 import { KvState } from './kv-state.js';
 import type { Lease } from './lease-table.js';
 import { encodePutReply } from './reply-codec.js';
@@ -82,8 +81,8 @@ function writeVersion(writer: ByteWriter, version: KeyVersion): void {
   writer.byte(RECORD.version);
   writer.text(version.key);
   writer.uint(version.modRevision);
-  writer.byte(isLive(version) ? 1 : 0);
-  if (!isLive(version)) return;
+  writer.byte(version.isLive ? 1 : 0);
+  if (!version.isLive) return;
   writer.uint(version.createRevision);
   writer.uint(version.version);
   writer.uint(version.lease);
@@ -163,17 +162,7 @@ export class RecordLoader {
     const { store } = this.state;
     const key = reader.text();
     const modRevision = reader.uint();
-    const version: KeyVersion =
-      reader.byte() === 1
-        ? {
-            key,
-            modRevision,
-            createRevision: reader.uint(),
-            version: reader.uint(),
-            lease: reader.uint(),
-            value: Uint8Array.prototype.slice.call(reader.data()),
-          }
-        : { key, modRevision, createRevision: 0, version: 0, lease: 0, value: undefined };
+    const version = reader.byte() === 1 ? readValue(reader, key, modRevision) : KeyVersion.end(key, modRevision);
     if (this.before?.key !== key) this.endKey();
     this.before = version;
     store.load(version);
@@ -186,7 +175,7 @@ export class RecordLoader {
   /** The last version of a key is what it is now. */
   private endKey(): void {
     const { before } = this;
-    if (before === undefined || !isLive(before)) return;
+    if (before?.isLive !== true) return;
     this.state.leases.attach(before.lease, before.key);
   }
 
@@ -204,6 +193,12 @@ export class RecordLoader {
     const reply = reader.byte() === 1 ? Uint8Array.prototype.slice.call(reader.data()) : REPLY_FORGOTTEN;
     if (!this.state.sessions.loadReply(id, sequence, reply)) throw new MalformedBytes('a reply has no session');
   }
+}
+
+function readValue(reader: ByteReader, key: string, modRevision: number): KeyVersion {
+  const [createRevision, version, lease] = [reader.uint(), reader.uint(), reader.uint()];
+  const value = Uint8Array.prototype.slice.call(reader.data());
+  return new KeyVersion(key, { createRevision, modRevision, version, lease }, value, 0, value.length);
 }
 
 const RECORD = { head: 1, version: 2, lease: 3, session: 4, reply: 5, end: 6 } as const;

@@ -3,7 +3,7 @@ import { ChangeLog, type Changes, changesOf } from './change-log.js';
 import type { RangeOp } from './command.js';
 import { KeyHistory } from './key-history.js';
 import { isSingleKey, type KeyRange } from './key-range.js';
-import { isLive, type KeyValue, type KeyVersion } from './key-version.js';
+import { type KeyValue, KeyVersion, NO_VALUE } from './key-version.js';
 import { Refusal } from './refusal.js';
 import type { RangeReply } from './reply.js';
 import { compareKeys, SortedMap } from './sorted-map.js';
@@ -47,36 +47,48 @@ export class VersionStore {
 
   /** What a key is now. */
   get(key: string): KeyValue | undefined {
-    return this.byKey.get(key)?.live;
+    return this.byKey.get(key)?.live?.toKeyValue();
+  }
+
+  /** The lease that a key ends with; 0 for none. */
+  leaseOf(key: string): number {
+    return this.byKey.get(key)?.live?.lease ?? 0;
   }
 
   /** A value is copied: it may be part of a larger buffer. Returns what the key was before. */
-  put(name: string, value: Uint8Array, lease: number): KeyValue | undefined {
+  put(name: string, value: Uint8Array, lease: number): KeyVersion | undefined {
+    return this.putPart(name, value, 0, value.length, lease);
+  }
+
+  /** {@link put} for a value that stands in `bytes` from `from` to `to`. */
+  putPart(name: string, bytes: Uint8Array, from: number, to: number, lease: number): KeyVersion | undefined {
     const history = this.own(name);
     const { key } = history;
     const before = history.live;
     const modRevision = this.revision + 1;
     const createRevision = before?.createRevision ?? modRevision;
     const version = (before?.version ?? 0) + 1;
-    const put: KeyValue = { key, value: this.values.copy(value), createRevision, modRevision, version, lease };
+    this.values.add(bytes, from, to);
+    const { block, start } = this.values;
+    const numbers = { createRevision, modRevision, version, lease };
+    const put = new KeyVersion(key, numbers, block, start, to - from);
     if (before === undefined) {
       this.keyCount += 1;
       this.liveBytes += history.keyBytes;
     }
-    this.liveBytes += value.length - (before?.value.length ?? 0);
+    this.liveBytes += put.size - (before?.size ?? 0);
     this.record(history, put);
     return before;
   }
 
   /** False when the key does not exist. */
   remove(key: string): boolean {
-    const before = this.get(key);
+    const before = this.byKey.get(key)?.live;
     if (before === undefined) return false;
     const history = this.own(key);
     this.keyCount -= 1;
-    this.liveBytes -= history.keyBytes + before.value.length;
-    const modRevision = this.revision + 1;
-    this.record(history, { key, value: undefined, createRevision: 0, modRevision, version: 0, lease: 0 });
+    this.liveBytes -= history.keyBytes + before.size;
+    this.record(history, KeyVersion.end(key, this.revision + 1));
     return true;
   }
 
@@ -94,7 +106,7 @@ export class VersionStore {
 
   /** The newest version of a key at or before a revision, if it is a value and still known. */
   at(key: string, revision: number): KeyValue | undefined {
-    return this.byKey.get(key)?.at(revision);
+    return this.byKey.get(key)?.at(revision)?.toKeyValue();
   }
 
   /** Every key that has versions, in order. */
@@ -108,14 +120,14 @@ export class VersionStore {
     const before = history.live;
     if (before !== undefined) {
       this.keyCount -= 1;
-      this.liveBytes -= history.keyBytes + before.value.length;
+      this.liveBytes -= history.keyBytes + before.size;
     }
-    if (isLive(version)) {
+    if (version.isLive) {
       this.keyCount += 1;
-      this.liveBytes += history.keyBytes + version.value.length;
+      this.liveBytes += history.keyBytes + version.size;
     }
     history.push(version);
-    this.bytes += history.keyBytes + (version.value?.length ?? 0);
+    this.bytes += history.keyBytes + version.size;
   }
 
   /** @throws Refusal `KV_COMPACTED`, `KV_REVISION_FUTURE` */
@@ -138,12 +150,12 @@ export class VersionStore {
     const items: KeyValue[] = [];
     let bytes = 0;
     for (const item of source) {
-      const size = ITEM_BYTES + item.key.length * 3 + (op.keysOnly ? 0 : item.value.length);
+      const size = ITEM_BYTES + item.key.length * 3 + (op.keysOnly ? 0 : item.size);
       const isFull = items.length > 0 && bytes + size > LIMITS.kvReplyBytesMax;
       if (isFull || (op.limit > 0 && items.length === op.limit)) {
         return { type: 'range', items, count: items.length, more: true };
       }
-      items.push(op.keysOnly ? { ...item, value: NO_VALUE } : item);
+      items.push(op.keysOnly ? item.toKeyValue(NO_VALUE) : item.toKeyValue());
       bytes += size;
     }
     return { type: 'range', items, count: items.length, more: false };
@@ -215,7 +227,7 @@ export class VersionStore {
     if (this.firstChange === undefined) this.firstChange = version;
     else if (this.allChanges === undefined) this.allChanges = [this.firstChange, version];
     else this.allChanges.push(version);
-    this.bytes += history.keyBytes + (version.value?.length ?? 0);
+    this.bytes += history.keyBytes + version.size;
   }
 
   /** The version before a change can be seen only in revisions before it; the end of a key is as good as no version. */
@@ -223,7 +235,7 @@ export class VersionStore {
     const history = this.own(change.key);
     const before = history.oldest;
     if (before !== undefined && before.modRevision < change.modRevision) this.forgetOldest(history, before);
-    if (!isLive(change)) this.forgetOldest(history, change);
+    if (!change.isLive) this.forgetOldest(history, change);
     if (!history.isEmpty) return;
     this.byKey.delete(change.key);
     this.ordered.delete(change.key);
@@ -232,12 +244,12 @@ export class VersionStore {
   private forgetOldest(history: KeyHistory, version: KeyVersion): void {
     assert(history.oldest === version, 'versions that are forgotten in order');
     history.shift();
-    this.bytes -= history.keyBytes + (version.value?.length ?? 0);
+    this.bytes -= history.keyBytes + version.size;
   }
 
-  private *live(range: KeyRange): Generator<KeyValue> {
+  private *live(range: KeyRange): Generator<KeyVersion> {
     if (isSingleKey(range)) {
-      const item = this.get(range.from);
+      const item = this.byKey.get(range.from)?.live;
       if (item !== undefined) yield item;
       return;
     }
@@ -247,7 +259,7 @@ export class VersionStore {
     }
   }
 
-  private *past(range: KeyRange, revision: number): Generator<KeyValue> {
+  private *past(range: KeyRange, revision: number): Generator<KeyVersion> {
     for (const [key, history] of this.ordered.entries(range.from)) {
       if (range.to !== undefined && key >= range.to) return;
       const item = history.at(revision);
@@ -261,8 +273,8 @@ function byKey(a: KeyVersion, b: KeyVersion): number {
 }
 
 /** Bytes that a version counts for in `kvBytesMax`. */
-export function sizeOf({ key, value }: KeyVersion): number {
-  return Buffer.byteLength(key) + (value?.length ?? 0);
+export function sizeOf({ key, size }: KeyVersion): number {
+  return Buffer.byteLength(key) + size;
 }
 
 function countOf(items: Iterable<unknown>): number {
@@ -272,6 +284,5 @@ function countOf(items: Iterable<unknown>): number {
 }
 
 const NOTHING: readonly KeyVersion[] = [];
-const NO_VALUE = new Uint8Array(0);
 /** Numbers and lengths of an encoded item, at most. */
 const ITEM_BYTES = 48;

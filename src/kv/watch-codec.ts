@@ -1,7 +1,7 @@
 import { RpcError } from '../base/index.js';
 import { ByteReader, MalformedBytes } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
-import { isLive, type KeyValue } from './key-version.js';
+import type { KeyValue } from './key-version.js';
 import { readItem, readList, writeItems } from './reply-codec.js';
 import type { WatchEvent } from './watch.js';
 
@@ -115,7 +115,7 @@ function readEvent(reader: ByteReader, flags: number): WatchEvent {
 
 function oneItem(reader: ByteReader): KeyValue {
   const [item] = readList(reader, readItem);
-  if (item === undefined || !isLive(item)) throw new MalformedBytes('an item is missing');
+  if (item === undefined) throw new MalformedBytes('an item is missing');
   return item;
 }
 

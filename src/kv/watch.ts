@@ -1,6 +1,6 @@
 import { type Changes, changesOf } from './change-log.js';
 import { contains, isSingleKey, type KeyRange } from './key-range.js';
-import { isLive, type KeyValue, type KeyVersion } from './key-version.js';
+import type { KeyValue, KeyVersion } from './key-version.js';
 import { sizeOf, type VersionStore } from './version-store.js';
 
 export interface WatchOptions {
@@ -74,7 +74,9 @@ export class KvWatch {
       for (const change of changes) {
         if (!contains(this.range, change.key)) continue;
         const event = this.eventOf(change);
-        bytes += sizeOf(change) + (event.previous === undefined ? 0 : sizeOf(event.previous));
+        bytes +=
+          sizeOf(change) +
+          (event.previous === undefined ? 0 : sizeOf(change) - change.size + event.previous.value.length);
         events.push(event);
       }
       this.next = revision + 1;
@@ -100,8 +102,8 @@ export class KvWatch {
   private eventOf(change: KeyVersion): WatchEvent {
     const { key, modRevision: revision } = change;
     const previous = this.withPrevious ? this.hub.store.at(key, revision - 1) : undefined;
-    return isLive(change)
-      ? { type: 'put', key, revision, item: change, previous }
+    return change.isLive
+      ? { type: 'put', key, revision, item: change.toKeyValue(), previous }
       : { type: 'delete', key, revision, item: undefined, previous };
   }
 }

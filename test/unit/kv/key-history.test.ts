@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import { ChangeLog, changesOf } from '../../../src/kv/change-log.js';
 import { KeyHistory } from '../../../src/kv/key-history.js';
-import type { KeyVersion } from '../../../src/kv/key-version.js';
+import { KeyVersion } from '../../../src/kv/key-version.js';
 import { ValueArena } from '../../../src/kv/value-arena.js';
 
 function version(modRevision: number, isLive = true): KeyVersion {
-  const value = isLive ? Buffer.from(String(modRevision)) : undefined;
-  return { key: 'k', value, createRevision: 1, modRevision, version: 1, lease: 0 };
+  if (!isLive) return KeyVersion.end('k', modRevision);
+  const value = Buffer.from(String(modRevision));
+  return new KeyVersion('k', { createRevision: 1, modRevision, version: 1, lease: 0 }, value, 0, value.length);
 }
 
 describe('kv: the history of a key', () => {
@@ -57,12 +58,21 @@ describe('kv: the log of changes', () => {
 describe('kv: copies of values', () => {
   it('are equal to what was copied and share no byte with it or with each other', () => {
     const arena = new ValueArena();
-    const values = [0, 1, 256, 511, 512, 513, 5_000, 300, 4_096].map((size) => new Uint8Array(size).fill(size % 251));
-    const copies = values.map((value) => arena.copy(value));
-    for (const value of values) value.fill(255);
-    for (const [i, copy] of copies.entries()) {
-      expect(copy.length).to.equal(values[i]?.length);
-      expect(copy.every((byte) => byte === copy.length % 251)).to.equal(true);
+    const sizes = [0, 1, 256, 511, 512, 513, 5_000, 300, 4_096, 40];
+    const copies: { readonly size: number; readonly bytes: Uint8Array }[] = [];
+    // Among few other bytes, which are copied along, and among many.
+    for (const around of [0, 10, 24, 25, 3_000]) {
+      for (const size of sizes) {
+        const source = new Uint8Array(size + 2 * around).fill(255);
+        source.fill(size % 251, around, around + size);
+        arena.add(source, around, around + size);
+        source.fill(254);
+        copies.push({ size, bytes: arena.block.subarray(arena.start, arena.start + size) });
+      }
+    }
+    for (const { size, bytes } of copies) {
+      expect(bytes.length).to.equal(size);
+      expect(bytes.every((byte) => byte === size % 251)).to.equal(true);
     }
   });
 });

@@ -1,0 +1,72 @@
+import { LIMITS } from '../base/index.js';
+import type { SessionStamp } from './command.js';
+import { COMMAND_CODES, REQUEST_VERSION, SESSION_FLAG } from './command-codec.js';
+
+/**
+ * Reads what nearly all commands are: a user's put under a session, of a short key in ASCII, without a lease and without
+ * the wish for what was before. Everything else, whatever may be wrong with it included, is for `decodeRequest`. One
+ * reader is used over and over: it is the stamp itself, and its fields hold until the next `read`.
+ */
+export class PutReader implements SessionStamp {
+  id = 0;
+  sequence = 0;
+  acknowledged = 0;
+  key = '';
+  /** Where the value stands in the command. */
+  valueStart = 0;
+  valueEnd = 0;
+  private bytes: Uint8Array = NOTHING;
+  private at = 0;
+
+  /** False when the command is another one. */
+  read(bytes: Uint8Array): boolean {
+    if (bytes[0] !== REQUEST_VERSION || bytes[1] !== SESSION_FLAG || !Buffer.isBuffer(bytes)) return false;
+    this.bytes = bytes;
+    this.at = 2;
+    this.id = this.uint();
+    this.sequence = this.uint();
+    this.acknowledged = this.uint();
+    if (this.id < 1 || this.sequence < 1 || this.acknowledged < 0 || bytes[this.at] !== PUT_CODE) return false;
+    this.at += 1;
+    return this.readKey(bytes) && this.readRest(bytes);
+  }
+
+  private readKey(bytes: Buffer): boolean {
+    const size = this.uint();
+    const start = this.at;
+    const end = start + size;
+    if (size < 1 || size > KEY_BYTES_MAX || end > bytes.length) return false;
+    // The byte 0 begins the cluster's keys.
+    for (let at = start; at < end; at += 1) if (((bytes[at] as number) - 1) >>> 0 >= 0x7f) return false;
+    this.key = bytes.toString('latin1', start, end);
+    this.at = end;
+    return true;
+  }
+
+  private readRest(bytes: Buffer): boolean {
+    const size = this.uint();
+    this.valueStart = this.at;
+    this.valueEnd = this.at + size;
+    if (size < 0 || size > LIMITS.kvValueBytesMax || this.valueEnd + 2 !== bytes.length) return false;
+    // No lease, and no wish for what was before.
+    return bytes[this.valueEnd] === 0 && bytes[this.valueEnd + 1] === 0;
+  }
+
+  /** -1 when there is none of up to 49 bits in its shortest form. */
+  private uint(): number {
+    let value = 0;
+    for (let scale = 1; scale < 2 ** 49; scale *= 0x80) {
+      const byte = this.bytes[this.at];
+      if (byte === undefined) return -1;
+      this.at += 1;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return byte === 0 && scale > 1 ? -1 : value;
+    }
+    return -1;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const PUT_CODE = COMMAND_CODES.indexOf('put');
+/** Longer ones are rare, and looking at each byte takes longer than the decoder then. */
+const KEY_BYTES_MAX = 256;
