@@ -216,7 +216,7 @@ export const SETUP_REASONS = {
     'correct the state machine: it answers with an error reply instead, the same one on every member',
   ),
   MEMBER_DATA_LOST: setup(
-    'the data directory is empty, but the running cluster knows this director with another one',
+    'the data directory is empty or has lost a log, but the cluster counts on what was in it',
     'run `flotilla member remove ID` and `member add ID`, then start it with --join; its old votes must not count twice',
   ),
   PEERS_UNREACHABLE: setup(

@@ -10,7 +10,7 @@ import {
 } from '../client/index.js';
 import { type MethodRef, methodName } from '../rpc/index.js';
 import { clusterIdOf, Founding } from './founding.js';
-import { foundGroups, type GroupsDependencies } from './groups.js';
+import { foundGroups, type GroupsDependencies, METADATA_GROUP, prepareGroups } from './groups.js';
 import { askForAdmission } from './joining.js';
 import type { ClusterRecord, NodeMemory } from './node-record.js';
 
@@ -48,7 +48,7 @@ export class ClusterEntry {
 
   /**
    * @throws FlotillaError `PEERS_UNREACHABLE`, `PEERS_DISAGREE`, `MEMBER_DATA_LOST`, `NOT_ADMITTED`, `BACKUP_CORRUPT`,
-   * `DISK_FAILED`, `CLOSED`
+   * `DATA_DIR_FOREIGN`, `DISK_FAILED`, `CLOSED`
    */
   async enter(): Promise<ClusterRecord> {
     const { memory, join } = this.deps;
@@ -78,12 +78,11 @@ export class ClusterEntry {
     const nodes = Object.keys(founders).sort() as NodeId[];
     if (initial !== undefined) await founding.machine.restore(initial.chunks());
     await foundGroups(founding, nodes);
-    const ids = [0, ...founding.userGroups.map((group) => group.id)];
     const member = nodes.indexOf(node) + 1;
     const cluster: ClusterRecord = {
       id: clusterIdOf(founders),
       founders: { ...founders },
-      members: Object.fromEntries(ids.map((id) => [String(id), member])),
+      members: Object.fromEntries(this.groupIds().map((id) => [String(id), member])),
     };
     const addresses = Object.fromEntries([...peers].map(([peer, at]) => [peer, formatAddress(at)]));
     await memory.write({ cluster, addresses });
@@ -92,7 +91,9 @@ export class ClusterEntry {
   }
 
   private async join(): Promise<ClusterRecord> {
-    const { node, address, memory, runtime, timeoutMs, signal, join } = this.deps;
+    const { node, address, memory, runtime, timeoutMs, signal, join, founding } = this.deps;
+    // Refuses the logs of another cluster before the cluster gives this directory an id.
+    await prepareGroups(founding.storage, this.groupIds());
     const { clusterId, members, addresses } = await askForAdmission({
       directors: join,
       request: { node, dataId: memory.record.dataId, address: formatAddress(address) },
@@ -102,10 +103,16 @@ export class ClusterEntry {
       timeoutMs,
       signal,
     });
+    // Also those that this director does not run yet.
+    await prepareGroups(founding.storage, Object.keys(members).map(Number));
     const cluster: ClusterRecord = { id: clusterId, founders: {}, members };
     await memory.write({ cluster, addresses });
     runtime.logger.info({ cluster: cluster.id, member: members['0'] }, 'joined the cluster');
     return cluster;
+  }
+
+  private groupIds(): number[] {
+    return [METADATA_GROUP, ...this.deps.founding.userGroups.map((group) => group.id)];
   }
 
   private async ask<Reply>(

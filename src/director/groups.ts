@@ -3,6 +3,7 @@ import type { NodeRuntime } from '../client/index.js';
 import {
   bootstrapGroup,
   type GroupInbox,
+  prepareToJoin,
   RaftGroup,
   type RaftGroupOptionsInput,
   type RaftNetwork,
@@ -98,6 +99,18 @@ export async function foundGroups(
   }
 }
 
+/**
+ * Before this director is a member of the groups: what their stores hold cannot be theirs. Repeat it after a crash.
+ *
+ * @throws FlotillaError `DATA_DIR_FOREIGN`, and those of the stores
+ */
+export async function prepareGroups(storage: DirectorStorage, ids: readonly number[]): Promise<void> {
+  for (const id of ids) {
+    const { store, snapshots } = await storage.group(id as GroupId);
+    await prepareToJoin(store, snapshots);
+  }
+}
+
 function allGroups({ machine, userGroups }: Pick<GroupsDependencies, 'machine' | 'userGroups'>) {
   const own = userGroups.map((group) => ({
     id: group.id as GroupId,
@@ -121,6 +134,7 @@ async function openGroup(
   };
   return new RaftGroup({
     ...{ id, node, member, store, snapshots, machine, network, options, onFailed },
+    isPrepared: true,
     clock: runtime.clock,
     random: runtime.random,
     logger: runtime.logger,

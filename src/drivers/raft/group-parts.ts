@@ -14,6 +14,11 @@ export interface RaftGroupParts {
   /** Not open yet; the group opens and closes it. */
   readonly store: GroupLogStore;
   readonly snapshots: SnapshotStore;
+  /**
+   * The store was written by `bootstrapGroup` or `prepareToJoin`: when it is empty, the member has lost its votes and must
+   * not go on under its id. Default false.
+   */
+  readonly isPrepared?: boolean;
   readonly machine: StateMachine;
   readonly network: RaftNetwork;
   readonly clock: Clock;

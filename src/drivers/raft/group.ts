@@ -1,4 +1,4 @@
-import { type NodeId, RpcError } from '../../base/index.js';
+import { FlotillaError, type NodeId, RpcError } from '../../base/index.js';
 import type {
   CommandSettle,
   Consistency,
@@ -60,7 +60,11 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     return this.engine?.applier.appliedIndex ?? (0 as LogIndex);
   }
 
-  /** Opens the store, restores the state machine and takes part. @throws FlotillaError of the stores */
+  /**
+   * Opens the store, restores the state machine and takes part.
+   *
+   * @throws FlotillaError `MEMBER_DATA_LOST` (see `RaftGroupParts.isPrepared`), and those of the stores
+   */
   start(): Promise<void> {
     this.starting ??= this.open();
     return this.starting;
@@ -134,13 +138,13 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     await engine.waits.transfer(member, this.deadline(timeoutMs));
   }
 
-  /** @throws RpcError `CLOSED` before `start()` */
   /** Does not wait for an election timeout when no leader is known; see `RaftCore.campaign`. */
   campaign(): void {
     this.engine?.core.campaign(this.parts.clock.nowMs());
     this.engine?.wake();
   }
 
+  /** @throws RpcError `CLOSED` before `start()` */
   status(): RaftGroupStatus {
     const engine = this.started();
     const { core, applier, proposer, reads, snapshotter, writes } = engine;
@@ -188,6 +192,7 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     const { store, snapshots, machine } = this.parts;
     const stored = await store.open();
     try {
+      if (this.parts.isPrepared === true && stored.hardState === undefined) throw dataLost(this.parts);
       const snapshot = await snapshots.latest();
       if (snapshot !== undefined) await machine.restore(snapshots.read(snapshot.meta));
       this.run(restored(stored, snapshot?.meta));
@@ -245,6 +250,13 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
   private deadline(timeoutMs = this.settings.proposeTimeoutMs): number {
     return this.parts.clock.nowMs() + timeoutMs;
   }
+}
+
+function dataLost({ id, node }: RaftGroupParts): FlotillaError {
+  return new FlotillaError(
+    'MEMBER_DATA_LOST',
+    `the log of group ${id} is gone, and with it what ${node} had promised: move the data directory away, run \`flotilla member remove ${node}\` and \`flotilla member add ${node}\`, and start it with --join`,
+  );
 }
 
 function notLeader(): RpcError {

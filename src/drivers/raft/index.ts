@@ -1,4 +1,4 @@
-export { bootstrapGroup } from './bootstrap.js';
+export { bootstrapGroup, prepareToJoin } from './bootstrap.js';
 export type { GroupCounters, RaftGroupStatus } from './counters.js';
 export { RaftGroup } from './group.js';
 export type { RaftGroupParts } from './group-parts.js';
