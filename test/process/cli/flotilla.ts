@@ -41,7 +41,8 @@ export class Sandbox {
     const { FLOTILLA_CONNECT: _unused, ...inherited } = process.env;
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: this.dir,
-      env: { ...inherited, ...env },
+      // What a killed process leaves behind goes with the sandbox.
+      env: { ...inherited, TMPDIR: this.dir, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const started = new Started(child);
