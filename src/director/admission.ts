@@ -3,7 +3,7 @@ import { type NodeId, parseAddress, RpcError } from '../base/index.js';
 import type { AdmissionReply, AdmissionRequest } from '../client/index.js';
 import type { MetadataStore } from '../drivers/metadata/index.js';
 import { singleKey } from '../kv/index.js';
-import type { DirectorGroups } from './groups.js';
+import { type DirectorGroups, METADATA_GROUP } from './groups.js';
 import type { ClusterRecord } from './node-record.js';
 import type { AddressBook } from './peers.js';
 
@@ -18,7 +18,7 @@ export interface AdmissionDependencies {
  * Tells directors that were added what they are, each data directory once.
  *
  * A member's promises (votes, acknowledgements) are in its data directory. So the first directory that asks for a
- * member id gets it for good (a record under the member's id), and one that comes later, after the first was lost, is
+ * member id gets it for good (a record under the group and the member's id), and one that comes later, after the first was lost, is
  * refused: it must be removed and added again, which gives it another id. The founders' claims are written before the
  * first director is added.
  */
@@ -44,7 +44,7 @@ export class Admission {
       }
       members[String(id)] = member.id;
     }
-    await this.claim(members['0'] as number, node, dataId);
+    for (const [group, member] of Object.entries(members)) await this.claim(Number(group), member, node, dataId);
     book.learn(node, parseAddress(address));
     return { clusterId: cluster.id, members, addresses: book.toRecord() };
   }
@@ -52,15 +52,17 @@ export class Admission {
   /** Before the first director is added: from then on a claim decides. At any director that knows the founders. */
   async claimForFounders(): Promise<void> {
     const founders = Object.entries(this.deps.cluster.founders).sort();
-    for (const [at, [node, dataId]] of founders.entries()) await this.claim(at + 1, node as NodeId, dataId);
+    for (const group of this.deps.groups.all.keys()) {
+      for (const [at, [node, dataId]] of founders.entries()) await this.claim(group, at + 1, node as NodeId, dataId);
+    }
   }
 
-  private async claim(member: number, node: NodeId, dataId: string): Promise<void> {
+  private async claim(group: number, member: number, node: NodeId, dataId: string): Promise<void> {
     const { metadata, cluster } = this.deps;
     // An id among the founders' is never given away, whether their claims are written yet or not.
     const founder = cluster.founders[node];
-    if (founder !== undefined && founder !== dataId && isFounderId(cluster, member)) throw claimed(node, member);
-    const key = `${CLAIM_PREFIX}${String(member).padStart(16, '0')}`;
+    if (founder !== undefined && founder !== dataId && isFounderId(cluster, member)) throw claimed(node, group, member);
+    const key = `${CLAIM_PREFIX}${group === METADATA_GROUP ? '' : `${group}/`}${String(member).padStart(16, '0')}`;
     const value = Buffer.from(JSON.stringify({ node, dataId }));
     const { answer } = await metadata.execute({
       type: 'txn',
@@ -80,7 +82,7 @@ export class Admission {
     if (answer.type !== 'txn' || answer.succeeded) return;
     const [found] = answer.replies;
     const item = found?.type === 'range' ? found.items[0] : undefined;
-    if (item === undefined || holderOf(item.value)?.dataId !== dataId) throw claimed(node, member);
+    if (item === undefined || holderOf(item.value)?.dataId !== dataId) throw claimed(node, group, member);
   }
 }
 
@@ -97,10 +99,10 @@ function holderOf(value: Uint8Array): { readonly node: string; readonly dataId: 
   }
 }
 
-function claimed(node: NodeId, member: number): RpcError {
+function claimed(node: NodeId, group: number, member: number): RpcError {
   return RpcError.of(
     'MEMBER_CLAIMED',
-    `${node} (member ${member}) has run with another data directory: run \`flotilla member remove ${node}\`, then \`flotilla member add ${node}\``,
+    `${node} (member ${member} of group ${group}) has run with another data directory: run \`flotilla member remove ${node}\`, then \`flotilla member add ${node}\``,
   );
 }
 

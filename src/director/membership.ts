@@ -46,11 +46,14 @@ export class Membership {
     return { groups: results };
   }
 
-  /** The metadata group comes last when a director is added, because who is in it may start. */
-  private groupsOf({ group, action }: MembershipRequest): GroupId[] {
+  /**
+   * The metadata group comes last: who is added to it may start, and who is removed from it stops, whose votes the other
+   * groups may need to let it go. And who is in none of the others can be removed again after a request that ended half way.
+   */
+  private groupsOf({ group }: MembershipRequest): GroupId[] {
     if (group !== undefined) return [group as GroupId];
     const ids = [...this.deps.groups.all.keys()].sort((a, b) => a - b);
-    return action === 'add' ? [...ids.filter((id) => id !== METADATA_GROUP), METADATA_GROUP] : ids;
+    return [...ids.filter((id) => id !== METADATA_GROUP), METADATA_GROUP];
   }
 
   private async changeGroup(
