@@ -21,7 +21,7 @@ export function addWorker(program: Command, finish: Finish): void {
     .command('worker')
     .description('Run one worker: it serves methods and keeps itself registered at a director.')
     .requiredOption('--listen <HOST:PORT>', 'UDP address to listen on; port 0 takes a free one', address)
-    .requiredOption('--join <HOST:PORT,...>', 'the directors, any one of which will do', addressList)
+    .requiredOption('--join <HOST:PORT,...>', 'nodes of the cluster, directors or workers; any one will do', addressList)
     .option('--id <ID>', 'its node id (default: made from the address, or at random for port 0)', identifier)
     .option('--tags <K=V,...>', 'what filters select it by (default: role=worker, which other tags add to)', tagList)
     .option('--service <FILE>', 'ES module that exports implementations (default: built-in echo.echo and text.count)');

@@ -22,7 +22,8 @@ const STATUS = {
 describe('the book', () => {
   it('names only metrics that directors have', () => {
     const metrics = new Set(directorMetrics(STATUS).map(({ name }) => `flotilla_${name}`));
-    const pages = ['guide/storage.md', 'concepts/consistency.md'].map((path) => readProjectFile(`book/src/${path}`));
+    const chapters = ['guide/storage.md', 'guide/failures.md', 'concepts/consistency.md'];
+    const pages = chapters.map((path) => readProjectFile(`book/src/${path}`));
     const named = pages.flatMap((page) => [...page.matchAll(/`(flotilla_[a-z_]+)`/g)].map((match) => match[1] ?? ''));
     expect(named).to.include('flotilla_raft_has_leader');
     expect(named.filter((name) => !metrics.has(name))).to.deep.equal([]);
