@@ -21,7 +21,7 @@ export const CONSENSUS_REASONS = {
     true,
     false,
     'the leader changed and another entry took the place of the command: it was not executed',
-    'repeat it',
+    'repeat the command: the next leader takes it',
   ),
   PROPOSAL_UNKNOWN: row(
     'UNAVAILABLE',

@@ -197,7 +197,11 @@ const historySchema = v.strictObject({
   bytesMax: v.optional(
     size(
       { min: 1 * MiB, max: 16 * GiB },
-      { what: 'How many bytes of values that are no longer current.', larger: 'more memory' },
+      {
+        what: 'How many bytes of values that are no longer current.',
+        larger: 'more memory',
+        smaller: 'a watcher starts over sooner',
+      },
     ),
     128 * MiB,
   ),
