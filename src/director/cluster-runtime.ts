@@ -141,7 +141,7 @@ export class ClusterRuntime implements ClusterParts {
     this.contact.onLost(() => this.greet());
   }
 
-  /** Opens the groups' stores, takes part in the groups, and makes this director known. */
+  /** Opens the groups' stores, takes part in the groups, and makes this director known; in none when one cannot start. */
   static async open(deps: ClusterRuntimeDependencies): Promise<ClusterRuntime> {
     const { runtime, node, cluster, memory, raft, compression, machine } = deps;
     const { clock, random, logger } = runtime;
@@ -174,7 +174,13 @@ export class ClusterRuntime implements ClusterParts {
       onRemoved: deps.onRemoved,
     });
     const self = new ClusterRuntime(deps, { book, network, groups });
-    await groups.start((group) => network.attach(self.inboxOf(group)));
+    try {
+      await groups.start((group) => network.attach(self.inboxOf(group)));
+    } catch (error) {
+      // Those that had started would write on, to files that are free for another process.
+      await self.close();
+      throw error;
+    }
     self.learnDirectors();
     self.greet();
     // They hear at once that this is a new process, instead of finding out.

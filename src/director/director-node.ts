@@ -54,10 +54,12 @@ export class DirectorNode implements AsyncDisposable {
   private readonly startedAtMs: number;
   private fail: (error: FlotillaError) => void = () => undefined;
   private entry: ClusterEntry | undefined;
+  private opening: Promise<ClusterRuntime> | undefined;
   private cluster: ClusterRuntime | undefined;
   private implementations: ReturnType<ClusterRuntime['implementations']> | undefined;
   private raftService: Implementation | undefined;
   private closing: Promise<void> | undefined;
+  private failure: FlotillaError | undefined;
 
   constructor(deps: DirectorDependencies) {
     this.deps = deps;
@@ -215,7 +217,8 @@ export class DirectorNode implements AsyncDisposable {
       signal: this.ending.signal,
     });
     const cluster = await this.entry.enter();
-    this.cluster = await ClusterRuntime.open({
+    this.assertGoesOn();
+    this.opening = ClusterRuntime.open({
       ...this.deps,
       ...{ cluster, isNew, memory, watchers: this.watchers },
       ending: this.ending.signal,
@@ -225,8 +228,11 @@ export class DirectorNode implements AsyncDisposable {
         if (group === METADATA_GROUP) this.end(new FlotillaError('MEMBER_UNKNOWN', message));
       },
     });
+    this.cluster = await this.opening;
+    this.assertGoesOn();
     this.raftService = this.cluster.network.service();
     await this.cluster.settle(SETTLE_ELECTIONS * raft.electionTimeoutMs);
+    this.assertGoesOn();
     // A registry that begins empty may lack workers that live: those of a cluster that was not durable.
     const graceMs = isNew && this.deps.join.length === 0 ? this.deps.leaseMs + RETURN_MS : 0;
     this.implementations = this.cluster.implementations(this.startedAtMs + graceMs);
@@ -237,30 +243,51 @@ export class DirectorNode implements AsyncDisposable {
     return this.cluster;
   }
 
+  /** The disk may fail before the director has started. @throws FlotillaError why it ended, `CLOSED` */
+  private assertGoesOn(): void {
+    if (this.closing === undefined) return;
+    throw this.failure ?? new FlotillaError('CLOSED', 'the director was closed before it had started');
+  }
+
   /** Nothing more may be acknowledged. */
   private end(error: FlotillaError): void {
-    this.deps.runtime.logger.error({ code: error.code, error: error.message }, 'the director ends');
-    void this.close().finally(() => this.fail(error));
+    const { logger } = this.deps.runtime;
+    logger.error({ code: error.code, error: error.message }, 'the director ends');
+    this.failure ??= error;
+    const closed = this.close().catch((thrown: unknown) =>
+      logger.error({ error: thrown }, 'the director did not close'),
+    );
+    void closed.then(() => this.fail(error));
   }
 
-  /** A disk that hangs must not keep the process: what it has not acknowledged is acknowledged to nobody. */
   private async closeCluster(): Promise<void> {
-    if (this.cluster === undefined) return;
-    const { clock, logger } = this.deps.runtime;
-    const waited = new AbortController();
-    const late = pause(clock, CLOSE_TIMEOUT_MS, waited.signal).then(() => 'late' as const);
-    const outcome = await Promise.race([this.cluster.close().then(() => 'closed' as const), late]);
-    waited.abort();
-    if (outcome === 'late') logger.error({ waitedMs: CLOSE_TIMEOUT_MS }, 'the disk does not answer: closed without it');
+    const cluster = await this.opening?.catch(() => undefined); // one that did not open has closed what it had
+    await cluster?.close();
   }
 
+  /**
+   * A disk that hangs must not keep the process: what it has not acknowledged is acknowledged to nobody. But it keeps the
+   * data directory, since what hangs may still be written.
+   */
   private async shutDown(): Promise<void> {
+    const { clock, logger } = this.deps.runtime;
     this.ending.abort();
     this.server.close();
-    await this.closeCluster();
+    const waited = new AbortController();
+    const late = pause(clock, CLOSE_TIMEOUT_MS, waited.signal).then(() => true);
+    const closed = this.closeCluster();
+    const isLate = await Promise.race([closed.then(alwaysFalse, alwaysFalse), late]);
+    waited.abort();
+    if (isLate) logger.error({ waitedMs: CLOSE_TIMEOUT_MS }, 'the disk does not answer: closed without it');
     await closeSockets(this.deps.runtime, 'the director is shutting down');
-    await this.deps.storage.close();
+    const released = closed.finally(() => this.deps.storage.close());
+    if (isLate) released.catch((error: unknown) => logger.error({ error }, 'the director did not close'));
+    else await released;
   }
+}
+
+function alwaysFalse(): false {
+  return false;
 }
 
 /** Time for the last replies to arrive; nobody waits for the rest. */
