@@ -43,6 +43,9 @@ export class KvWatch {
   private readonly hub: WatchHub;
   private readonly withPrevious: boolean;
   private readonly wake: () => void;
+  /** The first code units that a key of the range can begin with. */
+  private readonly firstUnit: number;
+  readonly lastUnit: number;
   private next: number;
   private isAwake = false;
 
@@ -51,7 +54,16 @@ export class KvWatch {
     this.range = options.range;
     this.withPrevious = options.withPrevious ?? false;
     this.wake = wake;
+    const { from, to } = options.range;
+    this.firstUnit = from === '' ? 0 : from.charCodeAt(0);
+    this.lastUnit = to === undefined ? UNIT_MAX : to.charCodeAt(0);
     this.next = options.fromRevision;
+  }
+
+  /** Whether the key lies in the range. Most keys lie elsewhere from their first code unit on. */
+  concerns(key: string): boolean {
+    const unit = key.charCodeAt(0);
+    return unit >= this.firstUnit && unit <= this.lastUnit && contains(this.range, key);
   }
 
   /**
@@ -72,7 +84,7 @@ export class KvWatch {
       if (found === undefined) break;
       const changes = changesOf(found);
       for (const change of changes) {
-        if (!contains(this.range, change.key)) continue;
+        if (!this.concerns(change.key)) continue;
         const event = this.eventOf(change);
         bytes +=
           sizeOf(change) +
@@ -113,6 +125,8 @@ export class WatchHub {
   store: VersionStore;
   private readonly byKey = new Map<string, Set<KvWatch>>();
   private readonly byRange = new Set<KvWatch>();
+  /** No watch of a range wants a key that begins with a higher code unit. */
+  private lastUnit = -1;
   private changed: KeyVersion[] = [];
 
   constructor(store: VersionStore) {
@@ -127,8 +141,10 @@ export class WatchHub {
 
   add(options: WatchOptions, wake: () => void): KvWatch {
     const watch = new KvWatch(this, options, wake);
-    if (!isSingleKey(options.range)) this.byRange.add(watch);
-    else {
+    if (!isSingleKey(options.range)) {
+      this.byRange.add(watch);
+      if (watch.lastUnit > this.lastUnit) this.lastUnit = watch.lastUnit;
+    } else {
       const watches = this.byKey.get(options.range.from) ?? new Set();
       watches.add(watch);
       this.byKey.set(options.range.from, watches);
@@ -137,14 +153,20 @@ export class WatchHub {
   }
 
   remove(watch: KvWatch): void {
-    this.byRange.delete(watch);
+    if (this.byRange.delete(watch)) {
+      this.lastUnit = -1;
+      for (const { lastUnit } of this.byRange) if (lastUnit > this.lastUnit) this.lastUnit = lastUnit;
+    }
     const watches = this.byKey.get(watch.range.from);
     if (watches?.delete(watch) === true && watches.size === 0) this.byKey.delete(watch.range.from);
   }
 
   note(changes: Changes): void {
     if (this.byKey.size === 0 && this.byRange.size === 0) return;
-    for (const change of changesOf(changes)) this.changed.push(change);
+    for (const change of changesOf(changes)) {
+      // A director watches its own records, whose keys begin with 0: what users write does not concern it.
+      if (this.byKey.size > 0 || change.key.charCodeAt(0) <= this.lastUnit) this.changed.push(change);
+    }
   }
 
   /** Wakes those whom the noted changes concern, after the whole entry was applied. */
@@ -154,7 +176,7 @@ export class WatchHub {
     this.changed = [];
     for (const { key, modRevision } of changed) {
       for (const watch of this.byKey.get(key) ?? []) watch.notify(modRevision);
-      for (const watch of this.byRange) if (contains(watch.range, key)) watch.notify(modRevision);
+      for (const watch of this.byRange) if (watch.concerns(key)) watch.notify(modRevision);
     }
   }
 
@@ -167,5 +189,6 @@ export class WatchHub {
   }
 }
 
+const UNIT_MAX = 0xffff;
 /** A few milliseconds' worth. */
 const CHANGES_PER_POLL = 5_000;

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { type KvWatch, prefixRange, RESERVED_PREFIX, singleKey } from '../../../src/kv/index.js';
+import { contains, withoutReserved } from '../../../src/kv/key-range.js';
 import { del, KvHarness, put, textOf } from './kv-harness.js';
 
 function poll(watch: KvWatch, eventsMax = 1_000): string[] {
@@ -40,6 +42,33 @@ describe('kv: watches', () => {
     kv.apply(put('aa', '1'), put('b1', '1'));
     kv.apply(put('a', '1'));
     expect(woken).to.deep.equal(['prefix at 2', 'key at 3']);
+  });
+
+  it('are woken by, and told of, exactly the keys of their ranges, also while other watches come and go', () => {
+    const text = fc.string({ unit: fc.constantFrom('\u0001', 'a', 'b', '\uffff'), maxLength: 2 });
+    const ranges = fc.array(fc.tuple(text, fc.option(text, { nil: undefined })), { minLength: 1, maxLength: 4 });
+    const keys = fc.array(
+      text.filter((key) => key !== ''),
+      { minLength: 1, maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(ranges, keys, fc.nat(4), (all, written, cancelled) => {
+        const kv = new KvHarness();
+        const woken = new Set<number>();
+        const watches = all.map(([from, to], i) =>
+          kv.machine.watch({ range: { from, to }, fromRevision: 1 }, () => woken.add(i)),
+        );
+        watches[cancelled]?.cancel();
+        for (const key of written) kv.apply(put(key, ''));
+        for (const [i, watch] of watches.entries()) {
+          const [from, to] = all[i] as (typeof all)[number];
+          const wanted = written.filter((key) => contains(withoutReserved({ from, to }), key));
+          expect(woken.has(i)).to.equal(wanted.length > 0 && i !== cancelled);
+          const answer = watch.poll(100);
+          expect(answer.type === 'events' && answer.events.map(({ key }) => key)).to.deep.equal(wanted);
+        }
+      }),
+    );
   });
 
   it('give the value before when asked', () => {
