@@ -134,6 +134,11 @@ export class ClusterRuntime implements ClusterParts {
     });
     this.admission = new Admission({ groups: this.groups, metadata, cluster, book: this.book });
     this.backup = new Backup(metadata, cluster.id, checksum);
+    for (const { id, instance } of this.registry.snapshot().workers) this.liveness.registered(id, instance);
+    this.registry.watch(this.registry.revision, (change) => {
+      if (change.type === 'put') this.liveness.registered(change.worker.id, change.worker.instance);
+      else this.liveness.removed(change.id);
+    });
     this.directory.onChange(() => {
       this.learnDirectors();
       this.gossip.join();

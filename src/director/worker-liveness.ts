@@ -12,6 +12,7 @@ export interface Doubted {
  * it. Without gossip nobody is doubted.
  */
 export class WorkerLiveness {
+  private readonly instances = new Map<NodeId, string>();
   private readonly doubts = new Map<NodeId, 'suspected' | 'failed'>();
   private readonly listeners = new Set<() => void>();
   private stopListening: () => void = () => undefined;
@@ -34,6 +35,18 @@ export class WorkerLiveness {
     for (const member of gossip.members()) this.take(member);
   }
 
+  /** A worker registered. What was said of the process before it does not hold for this one. */
+  registered(id: NodeId, instance: string): void {
+    const before = this.instances.get(id);
+    this.instances.set(id, instance);
+    if (before !== undefined && before !== instance) this.set(id, undefined);
+  }
+
+  /** A worker is off the registry. */
+  removed(id: NodeId): void {
+    this.instances.delete(id);
+  }
+
   /** Calls `listener` after each change; returns how to stop that. */
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);
@@ -47,11 +60,14 @@ export class WorkerLiveness {
 
   private take({ id, role, state }: ClusterMember): void {
     if (role !== 'worker') return;
-    const before = this.doubts.get(id);
-    if (state === 'suspect') this.doubts.set(id, 'suspected');
-    else if (state === 'dead') this.doubts.set(id, 'failed');
-    else this.doubts.delete(id);
-    if (this.doubts.get(id) === before) return;
+    if (state === 'suspect') this.set(id, 'suspected');
+    else this.set(id, state === 'dead' ? 'failed' : undefined);
+  }
+
+  private set(id: NodeId, doubt: 'suspected' | 'failed' | undefined): void {
+    if (this.doubts.get(id) === doubt) return;
+    if (doubt === undefined) this.doubts.delete(id);
+    else this.doubts.set(id, doubt);
     this.lists = { suspected: this.ids('suspected'), failed: this.ids('failed') };
     for (const listener of [...this.listeners]) listener();
   }

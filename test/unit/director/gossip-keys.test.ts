@@ -100,5 +100,12 @@ describe('the liveness of workers', () => {
     say(member('w2', 'left'));
     expect(liveness.doubted).to.deep.equal({ suspected: [], failed: [] });
     expect(changes).to.equal(3);
+    // What was said of a process does not hold for the next one under its name.
+    liveness.registered(nodeId('w1'), 'first');
+    say(member('w1', 'dead'));
+    liveness.registered(nodeId('w1'), 'first');
+    expect(liveness.of(nodeId('w1'))).to.equal('failed');
+    liveness.registered(nodeId('w1'), 'second');
+    expect(liveness.of(nodeId('w1'))).to.equal('alive');
   });
 });
