@@ -187,9 +187,10 @@ async function diskStorage(dir: string, runtime: NodeRuntime, settings: Director
     const files = await NodeFileSystem.at(dir);
     const { clock, random, logger } = runtime;
     const { segmentBytes } = settings.raft.persistence;
+    const record = new JsonRecord(files, RECORD);
     return {
       isDurable: true,
-      record: new JsonRecord(files, RECORD),
+      record,
       group: async (id) => {
         const at = (name: string) => NodeFileSystem.at(join(dir, 'groups', String(id), name));
         return {
@@ -202,7 +203,10 @@ async function diskStorage(dir: string, runtime: NodeRuntime, settings: Director
         const { checksum, snapshot } = openBackup(await files.read(INITIAL_BACKUP));
         return { checksum, chunks: () => once(snapshot) };
       },
-      close: () => lock.release(),
+      close: async () => {
+        await record.settled();
+        await lock.release();
+      },
     };
   } catch (error) {
     await lock.release();

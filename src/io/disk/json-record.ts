@@ -7,6 +7,7 @@ import { type FileSystem, settled } from './file-system.js';
 export class JsonRecord implements DurableRecord {
   private readonly files: FileSystem;
   private readonly name: string;
+  private last: Promise<void> = Promise.resolve();
 
   constructor(files: FileSystem, name: string) {
     this.files = files;
@@ -27,12 +28,24 @@ export class JsonRecord implements DurableRecord {
     }
   }
 
-  async write(value: object): Promise<void> {
+  /** Writes come one after the other: together they would mix in the same draft. */
+  write(value: object): Promise<void> {
+    const bytes = Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`);
+    const written = this.last.then(() => this.put(bytes));
+    this.last = written.catch(() => undefined);
+    return written;
+  }
+
+  /** Resolves when nothing is being written. */
+  async settled(): Promise<void> {
+    await this.last;
+  }
+
+  private async put(bytes: Buffer): Promise<void> {
     const { files, name } = this;
     const draft = `${name}.tmp`;
     try {
       const file = await files.create(draft);
-      const bytes = Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`);
       try {
         await settled((done) => file.writeDurably(bytes, 0, done));
       } finally {
