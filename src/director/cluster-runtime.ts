@@ -134,9 +134,9 @@ export class ClusterRuntime implements ClusterParts {
     });
     this.admission = new Admission({ groups: this.groups, metadata, cluster, book: this.book });
     this.backup = new Backup(metadata, cluster.id, checksum);
-    for (const { id, instance } of this.registry.snapshot().workers) this.liveness.registered(id, instance);
+    for (const worker of this.registry.snapshot().workers) this.liveness.registered(worker);
     this.registry.watch(this.registry.revision, (change) => {
-      if (change.type === 'put') this.liveness.registered(change.worker.id, change.worker.instance);
+      if (change.type === 'put') this.liveness.registered(change.worker);
       else this.liveness.removed(change.id);
     });
     this.directory.onChange(() => {

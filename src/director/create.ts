@@ -111,6 +111,7 @@ export class Director extends DirectorNode {
     try {
       storage = options.dataDir === undefined ? memoryStorage() : await diskStorage(options.dataDir, runtime, settings);
       const peers = await peersOf(options, runtime.endpoint.address);
+      warnOfWildcard(options, peers, runtime);
       const { compression } = settings;
       director = new Director({
         ...{ runtime, storage, peers, join: joined, userGroups, heartbeatMs, ticketRotationMs },
@@ -168,6 +169,18 @@ export async function restoreBackup(backup: Buffer, dataDir: string): Promise<Ba
 async function peersOf({ peers }: DirectorOptions, own: SocketAddress) {
   const given = typeof peers === 'function' ? await peers(formatAddress(own)) : peers;
   return given === undefined ? undefined : parsePeers(given);
+}
+
+/** Others would be told the loopback address. */
+function warnOfWildcard(
+  { advertise }: DirectorOptions,
+  peers: ReadonlyMap<string, SocketAddress> | undefined,
+  { endpoint, identity, logger }: NodeRuntime,
+): void {
+  const { host } = endpoint.address;
+  const isWildcard = host === '0.0.0.0' || host === '::';
+  if (!isWildcard || advertise !== undefined || peers?.has(identity.id) === true) return;
+  logger.warn({ host }, 'listens on all interfaces: name the address for other machines with advertise');
 }
 
 /** @throws FlotillaError `ADDRESS_INVALID`, `OPTION_INVALID` when the only address is a wildcard */

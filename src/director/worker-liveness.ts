@@ -1,5 +1,10 @@
-import type { NodeId } from '../base/index.js';
+import { formatAddress, type NodeId, type SocketAddress } from '../base/index.js';
 import type { ClusterMember, GossipNode } from '../drivers/gossip/index.js';
+
+interface Registered {
+  readonly instance: string;
+  readonly address: SocketAddress;
+}
 
 /** Workers that are registered as far as their lease goes, but that gossip doubts. */
 export interface Doubted {
@@ -12,7 +17,7 @@ export interface Doubted {
  * it. Without gossip nobody is doubted.
  */
 export class WorkerLiveness {
-  private readonly instances = new Map<NodeId, string>();
+  private readonly registrations = new Map<NodeId, Registered>();
   private readonly doubts = new Map<NodeId, 'suspected' | 'failed'>();
   private readonly listeners = new Set<() => void>();
   private stopListening: () => void = () => undefined;
@@ -36,15 +41,15 @@ export class WorkerLiveness {
   }
 
   /** A worker registered. What was said of the process before it does not hold for this one. */
-  registered(id: NodeId, instance: string): void {
-    const before = this.instances.get(id);
-    this.instances.set(id, instance);
-    if (before !== undefined && before !== instance) this.set(id, undefined);
+  registered({ id, instance, address }: Registered & { readonly id: NodeId }): void {
+    const before = this.registrations.get(id);
+    this.registrations.set(id, { instance, address });
+    if (before !== undefined && before.instance !== instance) this.set(id, undefined);
   }
 
   /** A worker is off the registry. */
   removed(id: NodeId): void {
-    this.instances.delete(id);
+    this.registrations.delete(id);
   }
 
   /** Calls `listener` after each change; returns how to stop that. */
@@ -58,8 +63,11 @@ export class WorkerLiveness {
     this.listeners.clear();
   }
 
-  private take({ id, role, state }: ClusterMember): void {
+  private take({ id, role, state, address }: ClusterMember): void {
     if (role !== 'worker') return;
+    const registered = this.registrations.get(id)?.address;
+    // Gossip has not heard yet that the worker has moved: what it says is about the process before.
+    if (registered !== undefined && formatAddress(registered) !== formatAddress(address)) return;
     if (state === 'suspect') this.set(id, 'suspected');
     else this.set(id, state === 'dead' ? 'failed' : undefined);
   }

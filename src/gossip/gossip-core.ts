@@ -18,10 +18,10 @@
  * - one monotonic clock for all calls, another seed and another session of the sealer in each life of the process;
  * - after `leave`, stop when `leaveDone` comes, not before.
  */
-import { FlotillaError, type NodeId, type SocketAddress } from '../base/index.js';
+import type { NodeId, SocketAddress } from '../base/index.js';
 import { GOSSIP_BOUNDS } from './bounds.js';
+import { checkTags } from './check-tags.js';
 import { aliveSize } from './codec/datagram-codec.js';
-import { tagsSize } from './codec/fields.js';
 import type { Fallback, GossipEffects, Member } from './effects.js';
 import { GossipContext } from './gossip-context.js';
 import type { IdTable } from './id-table.js';
@@ -351,18 +351,4 @@ export class GossipCore {
 
 function isNews(message: GossipMessage): message is News {
   return 'incarnation' in message;
-}
-
-function checkTags(tags: Tags): void {
-  const count = Object.keys(tags).length;
-  if (count > GOSSIP_BOUNDS.tagsMax) {
-    throw new FlotillaError('OPTION_INVALID', `there are ${count} tags; at most ${GOSSIP_BOUNDS.tagsMax} are allowed`);
-  }
-  const sizeBytes = tagsSize(tags);
-  if (sizeBytes > GOSSIP_BOUNDS.tagsBytesMax) {
-    throw new FlotillaError(
-      'OPTION_INVALID',
-      `the tags take ${sizeBytes} bytes encoded; at most ${GOSSIP_BOUNDS.tagsBytesMax} are allowed`,
-    );
-  }
 }

@@ -1,5 +1,6 @@
 export { GOSSIP_BOUNDS } from './bounds.js';
 export { retransmitLimit } from './broadcast-queue.js';
+export { checkTags } from './check-tags.js';
 export { decodeDatagram, encodeDatagram } from './codec/datagram-codec.js';
 export {
   decodeSyncPush,

@@ -8,6 +8,7 @@ import {
   type NodeRuntime,
   type NodeStats,
   type OpenChannel,
+  pause,
 } from '../client/index.js';
 import type { GossipSettings } from '../config/index.js';
 import { type GossipNode, GossipService } from '../drivers/gossip/index.js';
@@ -167,9 +168,11 @@ export class WorkerNode implements AsyncDisposable {
     const { clock } = this.deps.runtime;
     const endMs = clock.nowMs() + options.timeoutMs;
     await this.registration.drain();
-    await this.gossip?.leave();
+    const leaving = this.gossip?.leave();
     const idle = await this.server.drain(options);
     await this.registration.close();
+    // Without the word of it, others would have to find out by themselves.
+    await Promise.race([leaving, pause(clock, LEAVE_TIMEOUT_MS, new AbortController().signal)]);
     // Clients close a connection once they have their last reply and know that the worker has gone.
     if (idle) await this.server.linger(LINGER_MS, endMs);
     await this.close();
@@ -227,5 +230,6 @@ function methodsOf({ service }: Implementation): WorkerMethod[] {
 }
 
 const LINGER_MS = 1_000;
+const LEAVE_TIMEOUT_MS = 1_500;
 /** For hearing of a director by gossip, when the address given is that of a worker. */
 const FIND_TIMEOUT_MS = 10_000;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { ensureNodeCertificate, parseAddress, Worker } from '../../index.js';
-import { address, addressList, identifier, tagList } from '../flags.js';
+import { address, addressList, identifier, reachableAddress, tagList } from '../flags.js';
 import { loadServices } from '../load-services.js';
 import { createLogger } from '../logging.js';
 import { serveNode } from '../serve-node.js';
@@ -11,6 +11,7 @@ import type { Finish } from './finish.js';
 interface WorkerFlags extends ServingFlags {
   readonly listen: string;
   readonly join: readonly string[];
+  readonly advertise?: string;
   readonly id?: string;
   readonly tags?: Readonly<Record<string, string>>;
   readonly service?: string;
@@ -21,7 +22,16 @@ export function addWorker(program: Command, finish: Finish): void {
     .command('worker')
     .description('Run one worker: it serves methods and keeps itself registered at a director.')
     .requiredOption('--listen <HOST:PORT>', 'UDP address to listen on; port 0 takes a free one', address)
-    .requiredOption('--join <HOST:PORT,...>', 'nodes of the cluster, directors or workers; any one will do', addressList)
+    .requiredOption(
+      '--join <HOST:PORT,...>',
+      'nodes of the cluster, directors or workers; any one will do',
+      addressList,
+    )
+    .option(
+      '--advertise <HOST:PORT>',
+      'where others reach it (default: where it listens, or what the others see)',
+      reachableAddress,
+    )
     .option('--id <ID>', 'its node id (default: made from the address, or at random for port 0)', identifier)
     .option('--tags <K=V,...>', 'what filters select it by (default: role=worker, which other tags add to)', tagList)
     .option('--service <FILE>', 'ES module that exports implementations (default: built-in echo.echo and text.count)');
@@ -29,7 +39,7 @@ export function addWorker(program: Command, finish: Finish): void {
 }
 
 async function runWorker(flags: WorkerFlags): Promise<number> {
-  const { listen, join, certs } = flags;
+  const { listen, join, certs, advertise } = flags;
   const id = flags.id ?? idFor(listen);
   const options = optionsOf(flags);
   const logger = createLogger({ level: flags.logLevel, base: { role: 'worker', id } });
@@ -40,7 +50,7 @@ async function runWorker(flags: WorkerFlags): Promise<number> {
     role: 'worker',
     flags,
     logger,
-    start: () => Worker.start({ ...options, id, listen, join, tls, tags, services, logger }),
+    start: () => Worker.start({ ...options, id, listen, advertise, join, tls, tags, services, logger }),
   });
 }
 

@@ -78,7 +78,7 @@ describe('the liveness of workers', () => {
     const listeners: ((event: MembershipEvent) => void)[] = [];
     const liveness = new WorkerLiveness();
     const member = (id: string, state: ClusterMember['state'], role: ClusterMember['role'] = 'worker') =>
-      ({ id: nodeId(id), role, state }) as ClusterMember;
+      ({ id: nodeId(id), role, state, address: { host: '127.0.0.1', port: 1 } }) as ClusterMember;
     liveness.follow({
       members: () => [member('w1', 'suspect'), member('d1', 'dead', 'director')],
       onEvent: (listener) => {
@@ -101,11 +101,17 @@ describe('the liveness of workers', () => {
     expect(liveness.doubted).to.deep.equal({ suspected: [], failed: [] });
     expect(changes).to.equal(3);
     // What was said of a process does not hold for the next one under its name.
-    liveness.registered(nodeId('w1'), 'first');
+    const process = (instance: string, port: number) => ({
+      ...{ id: nodeId('w1'), instance },
+      address: { host: '127.0.0.1', port },
+    });
+    liveness.registered(process('first', 1));
     say(member('w1', 'dead'));
-    liveness.registered(nodeId('w1'), 'first');
+    liveness.registered(process('first', 1));
     expect(liveness.of(nodeId('w1'))).to.equal('failed');
-    liveness.registered(nodeId('w1'), 'second');
+    liveness.registered(process('second', 2));
+    // Gossip still speaks of the one at the old address.
+    say(member('w1', 'suspect'));
     expect(liveness.of(nodeId('w1'))).to.equal('alive');
   });
 });
