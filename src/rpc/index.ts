@@ -11,6 +11,7 @@ export {
   chainServer,
   type ServerInterceptor,
 } from './interceptor.js';
+export { type AnswerListener, PendingAnswer } from './pending-answer.js';
 export { RetryBudget, type RetryBudgetOptions } from './retry-budget.js';
 export {
   type AnyMethod,

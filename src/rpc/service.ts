@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { FlotillaError, LIMITS } from '../base/index.js';
 import type { CallContext } from './context.js';
+import type { PendingAnswer } from './pending-answer.js';
 
 /** How many messages go each way. */
 export type MethodKind = 'unary' | 'serverStream' | 'clientStream' | 'bidiStream';
@@ -106,7 +107,7 @@ export type OutputOf<D> = D extends MethodDefinition<MethodKind, infer _In, infe
 /** What a server provides for a method. */
 export type Handler<D> =
   D extends MethodDefinition<'unary', infer In, infer Out>
-    ? (input: In, context: CallContext) => Out | Promise<Out>
+    ? (input: In, context: CallContext) => Out | Promise<Out> | PendingAnswer<Out>
     : D extends MethodDefinition<'serverStream', infer In, infer Out>
       ? (input: In, context: CallContext) => AsyncIterable<Out> | Iterable<Out>
       : D extends MethodDefinition<'clientStream', infer In, infer Out>

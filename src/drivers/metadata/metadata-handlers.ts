@@ -1,7 +1,7 @@
 import { type NodeId, RpcError } from '../../base/index.js';
 import { encodeWatchMessage } from '../../kv/index.js';
-import type { Clock } from '../../ports/index.js';
-import { type CallContext, type Implementation, implement } from '../../rpc/index.js';
+import type { Clock, CommandSettle } from '../../ports/index.js';
+import { type CallContext, type Implementation, implement, PendingAnswer } from '../../rpc/index.js';
 import { linkSignals } from './linked-signals.js';
 import { CONSISTENCIES, LEADER_HEADER, MetadataService, type WatchStart } from './metadata-service.js';
 import type { MetadataStore } from './metadata-store.js';
@@ -34,9 +34,9 @@ export function implementMetadata(deps: MetadataHandlersDependencies): Implement
       checkBytes(request);
       hint(context);
       const options = { timeoutMs: context.remainingMs() ?? TIMEOUT_MS };
-      return new Promise((resolve, reject) =>
-        store.submitEncoded(request, options, { resolve, reject: (error) => reject(forClients(error)) }),
-      );
+      const answer = new CommandAnswer();
+      store.submitEncoded(request, options, answer);
+      return answer;
     },
     range: (input, context) => {
       checkBytes(input);
@@ -77,6 +77,12 @@ async function* watchBytes(
     throw forClients(RpcError.from(error));
   } finally {
     unlink();
+  }
+}
+
+class CommandAnswer extends PendingAnswer<Uint8Array> implements CommandSettle {
+  override reject(error: RpcError): void {
+    super.reject(forClients(error));
   }
 }
 

@@ -1,4 +1,5 @@
 import { LIMITS, RpcError } from '../../base/index.js';
+import { type AnswerListener, PendingAnswer } from '../../rpc/index.js';
 import { encodeMessage, readCallHead, STREAM_KIND, writePreamble } from '../../wire/index.js';
 import { handlerError, outputError } from './handler-error.js';
 import { type ServedMethod, validated } from './method-table.js';
@@ -64,21 +65,30 @@ export class UnaryCalls {
       this.succeed(lane, call, output);
       return;
     }
-    const stoppable = new UnaryStop(this, lane, call);
+    const stoppable = new WaitingCall(this, lane, call);
     this.host.watch(call.callId, stoppable);
+    if (output instanceof PendingAnswer) {
+      output.listen(stoppable);
+      return;
+    }
     // A thenable of somebody's own may throw or call back twice; a promise does neither.
     (output instanceof Promise ? output : Promise.resolve(output)).then(
-      (value) => {
-        this.host.forget(call.callId, stoppable);
-        this.measure(lane, call, 1);
-        this.succeed(lane, call, value);
-      },
-      (error: unknown) => {
-        this.host.forget(call.callId, stoppable);
-        this.measure(lane, call, 1);
-        this.fail(lane, call, error);
-      },
+      (value) => stoppable.answered(value),
+      (error: unknown) => stoppable.failed(error),
     );
+  }
+
+  /** The handler's answer came later. */
+  answered(lane: ServerLane, call: ServerCall, stoppable: StoppableCall, value: unknown): void {
+    this.host.forget(call.callId, stoppable);
+    this.measure(lane, call, 1);
+    this.succeed(lane, call, value);
+  }
+
+  failed(lane: ServerLane, call: ServerCall, stoppable: StoppableCall, error: unknown): void {
+    this.host.forget(call.callId, stoppable);
+    this.measure(lane, call, 1);
+    this.fail(lane, call, error);
   }
 
   /** For handlers that return no promise. */
@@ -154,8 +164,8 @@ export class UnaryCalls {
   }
 }
 
-/** Stops a unary call that waits for its handler's promise. */
-class UnaryStop implements StoppableCall {
+/** A unary call whose handler's answer comes later. */
+class WaitingCall implements StoppableCall, AnswerListener<unknown> {
   readonly deadlineMs: number;
   private readonly calls: UnaryCalls;
   private readonly lane: ServerLane;
@@ -170,6 +180,14 @@ class UnaryStop implements StoppableCall {
 
   stop(error: RpcError): void {
     this.calls.stop(this.lane, this.call, this, error);
+  }
+
+  answered(value: unknown): void {
+    this.calls.answered(this.lane, this.call, this, value);
+  }
+
+  failed(error: unknown): void {
+    this.calls.failed(this.lane, this.call, this, error);
   }
 }
 
