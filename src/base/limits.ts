@@ -57,8 +57,12 @@ export const LIMITS = {
   kvDeletedKeysMax: 10_000,
   /** Keys and values of the metadata store, history included. */
   kvBytesMax: 1024 * MiB,
+  /** Of these, what only the cluster itself may take: workers must find room whatever users store. */
+  kvClusterBytes: 64 * MiB,
   /** Leases of the metadata store, client sessions included. */
   kvLeasesMax: 100_000,
+  /** Of these, what only the cluster itself may take: one for each worker. */
+  kvClusterLeases: 25_000,
   /** Shortest time to live of a lease in milliseconds. */
   kvLeaseTtlMsMin: 100,
   /** Longest time to live of a lease in milliseconds: a week. */

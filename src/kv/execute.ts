@@ -20,7 +20,7 @@ export function execute(state: KvState, { command, origin }: KvRequest): KvAnswe
     case 'put':
       // What nearly all commands are: without a list of one.
       if (command.lease !== 0) checkLease(state, command.lease, 1, isUser);
-      state.checkRoom(Buffer.byteLength(command.key) + command.value.length);
+      state.checkRoom(Buffer.byteLength(command.key) + command.value.length, isUser);
       return runPut(state, command);
     case 'delete':
     case 'range':
@@ -69,7 +69,7 @@ function checkOps(state: KvState, ops: readonly TxnOp[], isUser: boolean): void 
     } else state.store.checkRevision(op.revision);
   }
   for (const [lease, keys] of leased ?? []) checkLease(state, lease, keys, isUser);
-  if (added > 0) state.checkRoom(added);
+  if (added > 0) state.checkRoom(added, isUser);
   if (deleted > LIMITS.kvDeletedKeysMax) throw tooManyKeys('a delete of');
 }
 

@@ -191,7 +191,7 @@ export class KvMachine implements StateMachine {
     const { key, valueStart, valueEnd } = this.plainPut;
     let refusal: KvAnswer | undefined;
     try {
-      this.state.checkRoom(key.length + valueEnd - valueStart);
+      this.state.checkRoom(key.length + valueEnd - valueStart, true);
       this.state.putPart(key, bytes, valueStart, valueEnd);
     } catch (error) {
       refusal = refusalOf(error);

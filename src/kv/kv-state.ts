@@ -44,11 +44,12 @@ export class KvState {
 
   /**
    * @param bytes what is to be added
-   * @throws Refusal `KV_FULL`
+   * @throws Refusal `KV_FULL`; users get it before the cluster does
    */
-  checkRoom(bytes: number): void {
-    if (this.store.bytes + bytes <= LIMITS.kvBytesMax) return;
-    throw new Refusal('KV_FULL', `the store holds ${this.store.bytes} bytes, ${LIMITS.kvBytesMax} may be; compact it`);
+  checkRoom(bytes: number, isUser: boolean): void {
+    const bytesMax = isUser ? USER_BYTES_MAX : LIMITS.kvBytesMax;
+    if (this.store.bytes + bytes <= bytesMax) return;
+    throw new Refusal('KV_FULL', `the store holds ${this.store.bytes} bytes, ${bytesMax} may be; compact it`);
   }
 
   /** A frozen copy, made at once however large the state is. */
@@ -56,3 +57,5 @@ export class KvState {
     return new KvState(this.store.copy(), this.leases.copy(), this.sessions.copy());
   }
 }
+
+const USER_BYTES_MAX = LIMITS.kvBytesMax - LIMITS.kvClusterBytes;

@@ -29,10 +29,11 @@ export class LeaseTable {
     this.clockMs = Math.max(this.clockMs, nowMs);
   }
 
-  /** @throws Refusal `KV_FULL` */
+  /** @throws Refusal `KV_FULL`; users get it before the cluster does */
   grant(ttlMs: number, isReserved: boolean): Lease {
-    if (this.leases.size >= LIMITS.kvLeasesMax) {
-      throw new Refusal('KV_FULL', `there are ${LIMITS.kvLeasesMax} leases, as many as may be`);
+    const leasesMax = isReserved ? LIMITS.kvLeasesMax : LIMITS.kvLeasesMax - LIMITS.kvClusterLeases;
+    if (this.leases.size >= leasesMax) {
+      throw new Refusal('KV_FULL', `there are ${this.leases.size} leases, as many as may be`);
     }
     const lease = { id: this.nextId, ttlMs, expiresAtMs: this.clockMs + ttlMs, isReserved };
     this.nextId += 1;
