@@ -12,7 +12,10 @@ describe('flotilla top in a process of its own', () => {
   before(async function () {
     this.timeout(60_000);
     await sandbox.run(['certs', 'init', '--directors', '1', '--workers', '2']);
-    const director = sandbox.start(['director', '--id', 'd1', '--listen', '127.0.0.1:0', '--data', 'data/d1']);
+    // A worker that is stopped stays listed for longer than this test takes.
+    const config = sandbox.file('patient.toml', '[lease]\nttl_ms = "60s"\n');
+    const where = ['--listen', '127.0.0.1:0', '--data', 'data/d1', '--config', config];
+    const director = sandbox.start(['director', '--id', 'd1', ...where]);
     [, connect = ''] = await director.sees(READY);
     const join = (id: string) => sandbox.start(['worker', '--id', id, '--listen', '127.0.0.1:0', '--join', connect]);
     worker = join('w1');
@@ -42,7 +45,6 @@ describe('flotilla top in a process of its own', () => {
     await top.sees(/\n/);
     worker.child.kill('SIGSTOP');
     try {
-      // The directors list it until its lease ends, which takes longer than the wait for its answer.
       await top.sees(/"id":"w1","role":"worker","address":"[^"]+","state":"silent"/);
     } finally {
       worker.child.kill('SIGCONT');
