@@ -45,7 +45,7 @@ describe('flotilla top in a process of its own', () => {
     await top.sees(/\n/);
     worker.child.kill('SIGSTOP');
     try {
-      await top.sees(/"id":"w1","role":"worker","address":"[^"]+","state":"silent"/);
+      await top.sees(/"id":"w1","role":"worker","address":"[^"]+",(?:"health":[^,]+,)?"state":"silent"/);
     } finally {
       worker.child.kill('SIGCONT');
     }
