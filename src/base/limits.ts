@@ -71,6 +71,8 @@ export const LIMITS = {
   kvSessionCommandsMax: 1_024,
   /** Remembered reply bytes of one client session; the oldest are forgotten first. */
   kvSessionBytesMax: 1 * MiB,
+  /** ... and of all sessions; beyond it only short replies are remembered. */
+  kvSessionsBytesMax: 128 * MiB,
   /** Payload of one chunk of a metadata snapshot (one larger record makes a larger chunk). */
   kvSnapshotChunkBytes: 256 * KiB,
   /** Smallest size of a segment of the write-ahead log. */

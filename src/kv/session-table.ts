@@ -11,12 +11,15 @@ import { compareNumbers, SortedMap } from './sorted-map.js';
  *
  * A session lives as long as the lease of its id. What a session makes the store remember is bounded in number
  * (`kvSessionCommandsMax`) and bytes (`kvSessionBytesMax`); beyond these bytes the oldest replies are forgotten, but not
- * that their commands were executed.
+ * that their commands were executed. What all sessions make it remember is bounded too (`kvSessionsBytesMax`): beyond that
+ * a long reply is not remembered to begin with.
  */
 export class SessionTable {
   private ordered = new SortedMap<number, ClientSession>(compareNumbers);
   /** The same by hash. */
   private readonly byId = new Map<number, ClientSession>();
+  /** Bytes of the replies that all sessions remember. */
+  private bytes = 0;
   /** Raised by `copy`: sessions of earlier ones are shared with copies. */
   private epoch = 0;
 
@@ -44,12 +47,20 @@ export class SessionTable {
 
   remember({ id, sequence }: SessionStamp, reply: Remembered): void {
     const session = this.own(id);
-    session.replies.set(sequence, reply);
-    session.bytes += bytesOf(reply);
-    if (session.bytes > LIMITS.kvSessionBytesMax) forgetOldest(session);
+    const bytes = bytesOf(reply);
+    if (bytes > SHORT_BYTES && this.bytes + bytes > LIMITS.kvSessionsBytesMax) {
+      session.replies.set(sequence, REPLY_FORGOTTEN);
+      return;
+    }
+    this.add(session, sequence, reply, bytes);
+    if (session.bytes <= LIMITS.kvSessionBytesMax) return;
+    const before = session.bytes;
+    forgetOldest(session);
+    this.bytes -= before - session.bytes;
   }
 
   end(id: number): void {
+    this.bytes -= this.byId.get(id)?.bytes ?? 0;
     if (!this.byId.delete(id)) return;
     this.ordered.delete(id);
   }
@@ -68,9 +79,7 @@ export class SessionTable {
   loadReply(id: number, sequence: number, reply: Remembered): boolean {
     const floor = this.byId.get(id)?.replies.floor;
     if (floor === undefined || sequence <= floor || sequence > floor + LIMITS.kvSessionCommandsMax) return false;
-    const session = this.own(id);
-    session.replies.set(sequence, reply);
-    session.bytes += bytesOf(reply);
+    this.add(this.own(id), sequence, reply, bytesOf(reply));
     return true;
   }
 
@@ -87,10 +96,18 @@ export class SessionTable {
     const floor = this.byId.get(id)?.replies.floor ?? 0;
     if (acknowledged <= floor) return floor;
     const session = this.own(id);
+    const before = session.bytes;
     session.replies.forgetTo(acknowledged, (reply) => {
       session.bytes -= bytesOf(reply);
     });
+    this.bytes -= before - session.bytes;
     return acknowledged;
+  }
+
+  private add(session: ClientSession, sequence: number, reply: Remembered, bytes: number): void {
+    session.replies.set(sequence, reply);
+    session.bytes += bytes;
+    this.bytes += bytes;
   }
 
   /** A session, made if need be, that no copy of the table shares. */
@@ -130,3 +147,6 @@ function bytesOf(reply: Remembered): number {
   if (typeof reply !== 'number') return reply.length;
   return reply === REPLY_FORGOTTEN ? 0 : putReplyBytes(reply);
 }
+
+/** More than the reply to a put that gave nothing back, which the limit of all sessions does not keep from being remembered. */
+const SHORT_BYTES = 64;
