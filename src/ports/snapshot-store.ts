@@ -21,6 +21,8 @@ export interface SnapshotDraft {
    * @throws FlotillaError when the bytes are not those that were sent; the draft is gone then
    */
   finish(sizeBytes: number, checksum: number): Promise<StoredSnapshot>;
+  /** Lets go of the file; what was received stays for another attempt (`SnapshotStore.draft`). Idempotent. */
+  close(): Promise<void>;
   discard(): Promise<void>;
 }
 

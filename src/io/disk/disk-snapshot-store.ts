@@ -180,6 +180,7 @@ class FileDraft implements SnapshotDraft {
   private readonly name: string;
   private readonly file: DiskFile;
   private readonly writer: SnapshotFileWriter;
+  private isClosed = false;
 
   constructor(store: DiskSnapshotStore, name: string, meta: SnapshotMeta, file: DiskFile, writer: SnapshotFileWriter) {
     this.store = store;
@@ -202,20 +203,27 @@ class FileDraft implements SnapshotDraft {
   async finish(sizeBytes: number, checksum: number): Promise<StoredSnapshot> {
     try {
       const foot = await this.writer.finish();
-      await this.file.close();
+      await this.close();
       if (foot.sizeBytes !== sizeBytes || foot.checksum !== checksum) {
         throw damaged(this.store.pathOf(this.name), 'the bytes received are not those that were sent');
       }
       return await this.store.publish(this.name, this.meta);
     } catch (error) {
+      await this.close().catch(() => undefined);
       const failure = diskError(error, this.store.pathOf(this.name));
       if (failure.code === 'SNAPSHOT_CORRUPT') await this.store.removeFile(this.name);
       throw failure;
     }
   }
 
-  async discard(): Promise<void> {
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
     await this.file.close();
+  }
+
+  async discard(): Promise<void> {
+    await this.close();
     await this.store.removeFile(this.name);
   }
 }

@@ -105,6 +105,10 @@ class MemoryDraft implements SnapshotDraft {
     throw new FlotillaError('SNAPSHOT_CORRUPT', `snapshot ${this.meta.index}: the bytes received are not those sent`);
   }
 
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
   discard(): Promise<void> {
     this.store.discard(this.meta.index);
     return Promise.resolve();

@@ -65,6 +65,9 @@ export class SnapshotReceiver {
   close(): void {
     this.isClosed = true;
     for (const transfer of this.running.values()) transfer.stop();
+    // What came stays on the disk: the next life of this director goes on there.
+    for (const draft of this.drafts.values()) void draft.close().catch(() => undefined);
+    this.drafts.clear();
   }
 
   private async *take(
