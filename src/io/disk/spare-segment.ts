@@ -27,7 +27,9 @@ export class SpareSegment {
    * file behind then: it would take the little room there is.
    */
   async prepare(sizeBytes: number): Promise<void> {
-    await this.preparing;
+    // Nothing may come between this and the next preparation: two at once would write zeros into the same file, also
+    // when one of them is a segment already.
+    while (this.preparing !== undefined) await this.preparing;
     if (this.size >= sizeBytes) return;
     this.preparing = this.fill(sizeBytes);
     try {
