@@ -211,8 +211,8 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
       await this.quiesce(engine, 2 * engine.raft.electionTimeoutMs);
     }
     engine.stop(closed());
-    await engine.snapshotter.settled();
     await engine.applier.settled();
+    await engine.snapshotter.settled();
     engine.writes.flush();
     await this.parts.store.close();
   }

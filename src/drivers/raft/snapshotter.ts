@@ -33,6 +33,7 @@ export class Snapshotter {
   private bytes = 0;
   private marks: { readonly index: LogIndex; readonly bytes: number }[] = [];
   private taking: Promise<SnapshotMeta> | undefined;
+  private cleaning: Promise<void> = Promise.resolve();
   private retryMs = 0;
   /** Snapshots that are being sent, by index: they stay. */
   private readonly sending = new Map<LogIndex, number>();
@@ -48,9 +49,10 @@ export class Snapshotter {
     return this.kept.at(-1)?.index ?? (0 as LogIndex);
   }
 
-  /** Resolves when none is being taken. */
+  /** Resolves when none is being taken, and no file removed. */
   async settled(): Promise<void> {
     await this.taking?.catch(() => undefined);
+    await this.cleaning;
   }
 
   entryApplied(index: LogIndex, bytes: number): void {
@@ -159,9 +161,8 @@ export class Snapshotter {
     const needed = Math.min(oldest, ...this.sending.keys()) as LogIndex;
     const failed = (error: unknown) =>
       host.logger.warn({ group: parts.id, error: String(error) }, 'old log or snapshot files could not be removed');
-    parts.store
-      .compact(oldest)
-      .then(() => parts.snapshots.prune(needed), undefined)
+    this.cleaning = Promise.all([this.cleaning, parts.store.compact(oldest)])
+      .then(() => parts.snapshots.prune(needed))
       .catch(failed);
   }
 }

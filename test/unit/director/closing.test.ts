@@ -5,6 +5,7 @@ import { channelOpener } from '../../../src/client/index.js';
 import { parseOptions } from '../../../src/config/index.js';
 import { DirectorNode } from '../../../src/director/index.js';
 import type { DirectorStorage, GroupStores, UserGroup } from '../../../src/director/storage.js';
+import type { RaftGroup } from '../../../src/drivers/raft/index.js';
 import { MemoryLogStore, MemorySnapshotStore } from '../../../src/io/memory/index.js';
 import { KvMachine } from '../../../src/kv/index.js';
 import { type GroupId, type LogBatch, silentLogger } from '../../../src/ports/index.js';
@@ -17,6 +18,7 @@ class Disk extends MemoryLogStore {
   isOpen = false;
   hangs = false;
   breaks = false;
+  private isWriting = false;
   private readonly held: (() => void)[] = [];
   private readonly waiting: (() => void)[] = [];
 
@@ -27,13 +29,19 @@ class Disk extends MemoryLogStore {
 
   override write(batch: LogBatch, done: Done): void {
     if (this.breaks) queueMicrotask(() => done(new FlotillaError('DISK_FAILED', 'the disk broke')));
-    else if (this.hangs) this.held.push(() => super.write(batch, done));
-    else super.write(batch, done);
+    else if (this.hangs) {
+      this.isWriting = true;
+      this.held.push(() => super.write(batch, done));
+    } else super.write(batch, done);
+  }
+
+  override async compact(): Promise<void> {
+    if (this.hangs) await new Promise<void>((resolve) => this.held.push(resolve));
   }
 
   /** As the real one: waits for what is being written. */
   override async close(): Promise<void> {
-    if (this.held.length > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.isWriting) await new Promise<void>((resolve) => this.waiting.push(resolve));
     this.isOpen = false;
   }
 
@@ -151,6 +159,21 @@ describe('director: what it leaves behind when it closes', () => {
     expect(world.openAtRelease).to.equal(undefined);
     disk.answers();
     await world.until(() => world.openAtRelease !== undefined);
+    expect(world.openAtRelease).to.deep.equal([]);
+  });
+
+  it('keeps it until the files are removed that a snapshot has made superfluous', async () => {
+    const world = new World();
+    expect(await world.codeOf(world.director.begin())).to.equal('nothing');
+    const disk = world.disks.get(0) as Disk;
+    disk.hangs = true;
+    const group = world.director.group(0) as RaftGroup;
+    expect(await world.codeOf(group.snapshotNow())).to.equal('nothing');
+    const closing = world.codeOf(world.director.close());
+    await world.clock.advance(1_000);
+    expect(world.openAtRelease).to.equal(undefined);
+    disk.answers();
+    expect(await closing).to.equal('nothing');
     expect(world.openAtRelease).to.deep.equal([]);
   });
 
