@@ -159,7 +159,7 @@ export class ClientConnection implements ConnectionHandler, LaneOwner {
     const id = this.calls.add(call);
     if (++this.streamCalls === this.options.streamsMax) this.owner.onWornOut(this);
     if (id >= 0 && call.deadlineMs !== Number.POSITIVE_INFINITY) {
-      this.deadlines.atMost(this.calls.earliestMs, this.options.clock.nowMs());
+      this.deadlines.atMost(this.calls.earliestMs);
     }
     return id;
   }

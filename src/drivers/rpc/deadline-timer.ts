@@ -16,12 +16,14 @@ export class DeadlineTimer {
     this.sweep = sweep;
   }
 
-  /** Makes sure that the sweep runs at `deadlineMs` at the latest. */
-  atMost(deadlineMs: number, nowMs: number): void {
+  /** Makes sure that the sweep runs at `deadlineMs` at the latest. Without `nowMs` it looks at the clock when it must. */
+  atMost(deadlineMs: number, nowMs?: number): void {
     if (deadlineMs >= this.armedForMs) return;
     this.timer?.cancel();
     this.armedForMs = deadlineMs;
-    this.timer = this.clock.setTimer(Math.max(0, deadlineMs - nowMs), this.fire, { unref: true });
+    this.timer = this.clock.setTimer(Math.max(0, deadlineMs - (nowMs ?? this.clock.nowMs())), this.fire, {
+      unref: true,
+    });
   }
 
   stop(): void {
@@ -34,6 +36,6 @@ export class DeadlineTimer {
     this.timer = undefined;
     this.armedForMs = Number.POSITIVE_INFINITY;
     const next = this.sweep(this.clock.nowMs());
-    if (next !== Number.POSITIVE_INFINITY) this.atMost(next, this.clock.nowMs());
+    if (next !== Number.POSITIVE_INFINITY) this.atMost(next);
   };
 }

@@ -260,7 +260,7 @@ export class ServerConnection implements ConnectionHandler, LaneFrames, CallHost
 
   watch(callId: number, call: StoppableCall): void {
     this.calls.set(callId, call);
-    if (call.deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.atMost(call.deadlineMs, this.server.clock.nowMs());
+    if (call.deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.atMost(call.deadlineMs);
   }
 
   /** The call is answered: nothing can stop it any more. */
