@@ -100,7 +100,9 @@ export class MetadataStore {
    */
   async execute(command: KvCommand, options: ExecuteOptions = {}): Promise<KvReply> {
     const request = encodeRequest({ command, origin: options.origin ?? 'cluster', session: options.session });
-    const proposing = options.timeoutMs === undefined ? undefined : { timeoutMs: options.timeoutMs };
+    // What the cluster itself needs (leases, keys, members) does not wait behind users' commands.
+    const priority = options.origin === 'user' ? 'normal' : 'urgent';
+    const proposing = { timeoutMs: options.timeoutMs, priority } as const;
     const bytes = await new Promise<Uint8Array>((resolve, reject) =>
       this.submit(request, proposing, { resolve, reject }),
     );
