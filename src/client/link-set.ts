@@ -1,5 +1,5 @@
 import { ClassLatency, type NodeId } from '../base/index.js';
-import type { Clock, Logger, Timer, WorkerRecord } from '../ports/index.js';
+import type { Clock, Logger, RemovalCause, Timer, WorkerRecord } from '../ports/index.js';
 import type { NodeChannel } from './node-channel.js';
 import type { OutlierDetector } from './outlier.js';
 import { WorkerHealth } from './worker-health.js';
@@ -31,6 +31,8 @@ export class LinkSet {
   private readonly linksById = new Map<NodeId, WorkerLink>();
   /** Links of workers that are gone, until their last call has ended. */
   private readonly retired = new Set<WorkerLink>();
+  /** Of `retired`: those that took their leave. */
+  private readonly leaving = new WeakSet<WorkerLink>();
   /** What the channels of dropped links measured. */
   private readonly pastLatency = new ClassLatency();
   private readonly health = new Map<WorkerLink, WorkerHealth>();
@@ -101,7 +103,7 @@ export class LinkSet {
   private take(change: WorkerChange): void {
     const { worker } = change;
     if (change.type === 'added') this.add(worker);
-    else if (change.type === 'removed') this.retire(worker.id, change.cause === 'replaced');
+    else if (change.type === 'removed') this.remove(worker.id, change.cause);
     else if (sameProcess(worker, change.previous)) this.update(worker);
     else {
       this.retire(worker.id, true);
@@ -127,6 +129,13 @@ export class LinkSet {
     this.health.set(link, new WorkerHealth(link, clock.nowMs()));
     this.setWeight(link, clock.nowMs());
     if (this.linksById.size <= warmMax) link.channel.connect();
+  }
+
+  private remove(id: NodeId, cause: RemovalCause): void {
+    const link = this.linksById.get(id);
+    // It said itself that it goes, after its last call: what is still under way is on a slow path.
+    if (link !== undefined && cause === 'deregistered') this.leaving.add(link);
+    this.retire(id, cause === 'replaced');
   }
 
   /** @param dead its process is known to be gone: calls in progress there fail now, and are repeated elsewhere */
@@ -172,7 +181,8 @@ export class LinkSet {
   private reviewRetired(link: WorkerLink, nowMs: number): void {
     const verdict = this.health.get(link)?.review(nowMs);
     // The director and we agree: neither of us hears of it any more.
-    if (link.outstanding === 0 || link.suspected || verdict === 'dead') this.drop(link);
+    const isGivenUp = link.suspected && !this.leaving.has(link);
+    if (link.outstanding === 0 || isGivenUp || verdict === 'dead') this.drop(link);
   }
 
   /** Ends the calls of a worker that is silent, and starts over with a new connection. */

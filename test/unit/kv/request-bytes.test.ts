@@ -35,8 +35,8 @@ function request(command: fc.Arbitrary<KvCommand>): fc.Arbitrary<KvRequest> {
 }
 
 describe('kv: requests as bytes', () => {
-  it('get another time without being decoded, wherever it stands', () => {
-    fc.assert(
+  it('get another time without being decoded, wherever it stands', async () => {
+    await fc.assert(
       fc.property(request(timed), number, (before, nowMs) => {
         const bytes = encodeRequest(before);
         expect(hasTime(bytes)).to.equal(true);
@@ -49,8 +49,8 @@ describe('kv: requests as bytes', () => {
     );
   });
 
-  it('without a time stay the same', () => {
-    fc.assert(
+  it('without a time stay the same', async () => {
+    await fc.assert(
       fc.property(request(untimed), (before) => {
         const bytes = encodeRequest(before);
         expect([hasTime(bytes), withTime(bytes, 7)]).to.deep.equal([false, bytes]);
@@ -58,8 +58,8 @@ describe('kv: requests as bytes', () => {
     );
   });
 
-  it('lose the cluster’s rights and nothing else', () => {
-    fc.assert(
+  it('lose the cluster’s rights and nothing else', async () => {
+    await fc.assert(
       fc.property(request(fc.oneof(timed, untimed)), (before) => {
         const bytes = encodeRequest(before);
         expect(decodeRequest(asUserRequest(bytes))).to.deep.equal(
@@ -70,8 +70,8 @@ describe('kv: requests as bytes', () => {
     );
   });
 
-  it('that are none are passed on to be refused, never thrown at', () => {
-    fc.assert(
+  it('that are none are passed on to be refused, never thrown at', async () => {
+    await fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), number, (bytes, nowMs) => {
         const changed = withTime(asUserRequest(bytes), nowMs);
         const [reply] = new KvHarness().machine.apply(1 as never, [changed]);
@@ -110,7 +110,7 @@ function plain<T>(value: T): unknown {
 }
 
 describe('kv: watch messages', () => {
-  it('keep beginnings and ends', () => {
+  it('keep beginnings and ends', async () => {
     for (const message of [
       { type: 'started', revision: 7, heartbeatMs: 1_000 },
       { type: 'compacted', oldestRevision: 9 },
@@ -120,8 +120,8 @@ describe('kv: watch messages', () => {
     }
   });
 
-  it('are as many as their bound demands, and together say the same', () => {
-    fc.assert(
+  it('are as many as their bound demands, and together say the same', async () => {
+    await fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 30 }).map((list) => list.sort((a, b) => a - b)),
         fc.integer({ min: 1, max: 500 }),
@@ -149,8 +149,8 @@ describe('kv: watch messages', () => {
     );
   });
 
-  it('that are none are refused with a code', () => {
-    fc.assert(
+  it('that are none are refused with a code', async () => {
+    await fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         try {
           decodeWatchMessage(bytes);
@@ -162,8 +162,8 @@ describe('kv: watch messages', () => {
     );
   });
 
-  it('carry items as they are', () => {
-    fc.assert(
+  it('carry items as they are', async () => {
+    await fc.assert(
       fc.property(item, (entry) => {
         const event = {
           type: 'put',
@@ -216,7 +216,7 @@ describe('kv: rights', () => {
 });
 
 describe('kv: watches that look far', () => {
-  it('say that there is more instead of looking at everything at once', () => {
+  it('say that there is more instead of looking at everything at once', async () => {
     const kv = new KvHarness();
     for (let at = 0; at < 12; at += 1) kv.apply(...Array.from({ length: 1_000 }, () => put('other', '')));
     kv.apply(put('wanted', ''));
