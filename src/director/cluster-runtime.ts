@@ -128,7 +128,7 @@ export class ClusterRuntime implements ClusterParts {
     });
     this.membership = new Membership({
       groups: this.groups,
-      forward: (to, request, timeoutMs) => this.forwardChange(to, request, timeoutMs),
+      forward: (to, request, timeoutMs, signal) => this.forwardChange(to, request, timeoutMs, signal),
       clock,
       logger,
     });
@@ -294,9 +294,14 @@ export class ClusterRuntime implements ClusterParts {
     });
   }
 
-  private async forwardChange(to: NodeId, request: MembershipRequest, timeoutMs: number): Promise<unknown> {
+  private async forwardChange(
+    to: NodeId,
+    request: MembershipRequest,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<unknown> {
     const channel = this.channelTo(to);
-    return await channel.unary(CHANGE, request, { priority: 'control', timeoutMs, waitForReady: true });
+    return await channel.unary(CHANGE, request, { priority: 'control', timeoutMs, signal, waitForReady: true });
   }
 
   private channelTo(node: NodeId): RpcChannel {

@@ -14,7 +14,12 @@ import { type DirectorGroups, METADATA_GROUP } from './groups.js';
 export interface MembershipDependencies {
   readonly groups: DirectorGroups;
   /** Passes a request on to the leader of a group. */
-  readonly forward: (to: NodeId, request: MembershipRequest, timeoutMs: number) => Promise<unknown>;
+  readonly forward: (
+    to: NodeId,
+    request: MembershipRequest,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ) => Promise<unknown>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -92,8 +97,29 @@ export class Membership {
     if (status.role === 'leader') return await changeHere(id, group, request, timeoutMs);
     if (request.isForwarded === true) throw RpcError.of('NOT_LEADER', `this director does not lead group ${id}`);
     if (leader === undefined) throw RpcError.of('NO_LEADER', `group ${id} has no leader at the moment`);
-    const reply = await this.deps.forward(leader, { ...request, group: id, isForwarded: true }, timeoutMs);
-    return decodeMembershipReply(reply).groups[0];
+    return await this.throughLeader(leader, group, { ...request, group: id, isForwarded: true }, timeoutMs);
+  }
+
+  /** A leader that was removed is gone for good: the next one knows what became of the change. */
+  private async throughLeader(
+    leader: NodeId,
+    group: RaftGroup,
+    request: MembershipRequest,
+    timeoutMs: number,
+  ): Promise<GroupResult | undefined> {
+    const replaced = new AbortController();
+    const stopListening = group.onLeadership((view) => {
+      if (view.leader !== undefined && view.leader !== leader) replaced.abort();
+    });
+    try {
+      const reply = await this.deps.forward(leader, request, timeoutMs, replaced.signal);
+      return decodeMembershipReply(reply).groups[0];
+    } catch (error) {
+      if (!replaced.signal.aborted) throw error;
+      throw RpcError.of('PROPOSAL_UNKNOWN', `director ${leader} leads no more`, { maybeExecuted: true, cause: error });
+    } finally {
+      stopListening();
+    }
   }
 }
 

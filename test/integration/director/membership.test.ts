@@ -136,6 +136,22 @@ describe('the members of a cluster', function () {
     expect(error.message).to.match(/director d2 was removed from the cluster/);
     await client.metadata.put('still', 'there');
   });
+
+  it('say that the leader was removed although it ended before it could', async () => {
+    const first = await directors.start('d1', {});
+    const client = await directors.client();
+    const join = formatAddress(first.address);
+    for (const id of ['d2', 'd3']) {
+      await client.admin.addDirector(id);
+      const added = await directors.start(id, { join });
+      void added.failed.then(() => added.close());
+      await client.admin.promoteDirector(id);
+    }
+    await client.admin.transferLeadership('d2');
+    // d1, the only one that the client was told of, passes it on to d2, and has to find the next leader.
+    await client.admin.removeDirector('d2', { timeoutMs: 30_000 });
+    expect(votersOf(first)).to.have.members(['d1', 'd3']);
+  });
 });
 
 const RAFT = { electionTimeoutMs: 500, heartbeatIntervalMs: 80 };
