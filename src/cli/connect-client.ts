@@ -85,7 +85,7 @@ async function optionsFor(flags: ConnectFlags) {
 
 function withHint(error: unknown): unknown {
   if (!(error instanceof RpcError) || error.reason !== 'CONNECT_FAILED') return error;
-  const hint = 'start one with `flotilla up` or name it with --connect';
+  const hint = 'start one with `flotilla up`, or name it with --connect and its certificates with --certs';
   return RpcError.of('CONNECT_FAILED', `${error.message}; ${hint}`, { cause: error });
 }
 

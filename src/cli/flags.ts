@@ -11,11 +11,13 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
-/** A number above `above`, up to `max`; fractions are fine. */
-export function positiveNumber(max: number, above = 0): (text: string) => number {
+/** A number from `min`, or above 0, up to `max`; fractions are fine. */
+export function positiveNumber(max: number, min = 0): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value > above && value <= max)) throw allowed(`a number above ${above}, up to ${max}`);
+    if (!(value > 0 && value >= min && value <= max)) {
+      throw allowed(min === 0 ? `a number above 0, up to ${max}` : `a number from ${min} to ${max}`);
+    }
     return value;
   };
 }

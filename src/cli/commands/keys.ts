@@ -23,10 +23,7 @@ async function runRotate(flags: KeysFlags): Promise<number> {
     return await client.admin(address).rotateGossipKeys({ timeoutMs: TIMEOUT_MS });
   });
   if (flags.json) printJson({ version });
-  else
-    print(
-      `the new gossip key is being installed (step ${version}); it seals after two leases, the old one goes after four`,
-    );
+  else print('every node is told the new gossip key now; it seals after two leases, the old one goes after four');
   return EXIT_OK;
 }
 

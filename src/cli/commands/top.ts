@@ -22,12 +22,7 @@ export function addTop(program: Command, finish: Finish): void {
   const command = program
     .command('top')
     .description('Show what every node does, again and again until Ctrl-C: calls, handler times, health.')
-    .option(
-      '--interval <SECONDS>',
-      'time between two looks, over which rates are taken',
-      positiveNumber(3_600, 0.09),
-      1,
-    )
+    .option('--interval <SECONDS>', 'time between two looks, over which rates are taken', positiveNumber(3_600, 0.1), 1)
     .option('--once', 'look twice, one interval apart, print and end', false);
   addJson(addConnect(command)).action((flags: TopFlags) => finish(runTop(flags)));
 }

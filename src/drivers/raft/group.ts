@@ -134,7 +134,7 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     if (!this.board.isLeader) throw notLeader();
     if (to === this.parts.node) return;
     const member = engine.members.voterOn(to);
-    if (member === undefined) throw RpcError.of('MEMBERSHIP_INVALID', `${to} is no voter of the group`);
+    if (member === undefined) throw RpcError.of('MEMBERSHIP_INVALID', `director ${to} is no voter; promote it first`);
     await engine.waits.transfer(member, this.deadline(timeoutMs));
   }
 

@@ -153,7 +153,7 @@ function configError(reason: ProposalRefusal | ConfigRefusal): RpcError {
     case 'PROPOSAL_TOO_EARLY':
       return RpcError.of('MEMBERSHIP_BUSY', 'the leader is too new and has committed nothing yet');
     case 'PROPOSAL_NOT_CAUGHT_UP':
-      return RpcError.of('MEMBER_NOT_CAUGHT_UP', 'the learner lags behind');
+      return RpcError.of('MEMBER_NOT_CAUGHT_UP', 'the learner has not caught up; see that it runs, and repeat');
     case 'PROPOSAL_TAIL_FULL':
       return RpcError.of('PROPOSALS_FULL', 'too much waits to be committed');
     case 'CONFIG_EMPTY':

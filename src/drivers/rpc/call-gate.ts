@@ -79,7 +79,10 @@ export class CallGate {
 
   notConnected(reason: 'NOT_CONNECTED' | 'DEADLINE' = 'NOT_CONNECTED'): RpcError {
     const last = this.keeper.lastFailure;
-    const why = last === undefined ? 'the connection is not established yet' : last.message;
+    const why =
+      last === undefined
+        ? 'nothing has answered there yet; check the address, and that UDP gets through'
+        : last.message;
     return RpcError.of(reason, `no connection to ${this.target}: ${why}`, { maybeExecuted: false });
   }
 
