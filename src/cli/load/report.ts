@@ -15,8 +15,10 @@ export interface LoadReport {
   readonly calls: number;
   readonly failed: number;
   readonly unsent: number;
-  /** Attempts beyond the first of a call. */
+  /** Attempts after one that failed. */
   readonly retries: number;
+  /** Calls that were sent to another worker as well, because the first one did not answer any more. */
+  readonly rescues: number;
   /** Answered calls per second. */
   readonly throughput: number;
   readonly latencyMs: Latencies;
@@ -32,6 +34,7 @@ export interface ReportParts {
   readonly outcome: LoadOutcome;
   readonly record: LoadRecord;
   readonly retries: number;
+  readonly rescues: number;
   readonly workers: WorkerCalls;
 }
 
@@ -42,6 +45,7 @@ export function createReport({
   outcome,
   record,
   retries,
+  rescues,
   workers,
 }: ReportParts): LoadReport {
   const { calls, failed } = record;
@@ -55,6 +59,7 @@ export function createReport({
     failed,
     unsent: outcome.unsent,
     retries,
+    rescues,
     throughput: Math.round((calls / Math.max(outcome.elapsedMs, 1)) * 1_000),
     latencyMs: record.latencies(),
     workers: Object.fromEntries(workers.counts()),
@@ -64,12 +69,16 @@ export function createReport({
 
 /** The report for people. */
 export function formatReport(report: LoadReport): string {
-  const { calls, failed, unsent, retries, latencyMs, errors } = report;
+  const { calls, failed, unsent, retries, rescues, latencyMs, errors } = report;
   const unsentText = unsent === 0 ? '' : `, ${count(unsent)} due but not sent`;
+  const rescuesText = rescues === 0 ? '' : `, ${count(rescues)} sent to another worker as well`;
   const blocks = [
     formatPairs([
       ['method', methodText(report)],
-      ['calls', `${count(calls)} answered, ${count(failed)} failed${unsentText}, ${count(retries)} retries`],
+      [
+        'calls',
+        `${count(calls)} answered, ${count(failed)} failed${unsentText}, ${count(retries)} retries${rescuesText}`,
+      ],
       ['throughput', `${count(report.throughput)}/s over ${(report.durationMs / 1_000).toFixed(1)} s`],
       ['p50', milliseconds(latencyMs.p50)],
       ['p90', milliseconds(latencyMs.p90)],

@@ -52,6 +52,7 @@ async function measure(
     outcome,
     record,
     retries: after.retries - before.retries,
+    rescues: after.rescues - before.rescues,
     workers,
   });
 }

@@ -21,6 +21,7 @@ function exampleReport(failures: number) {
     outcome: { elapsedMs: 2_000, unsent: 0 },
     record,
     retries: 3,
+    rescues: 2,
     workers,
   });
 }
@@ -28,7 +29,8 @@ function exampleReport(failures: number) {
 describe('the report of a load test', () => {
   it('has throughput, percentiles, calls per worker, errors and retries', () => {
     const report = exampleReport(2);
-    expect(report).to.include({ calls: 100, failed: 2, retries: 3, throughput: 50, durationMs: 2_000 });
+    expect(report).to.include({ calls: 100, failed: 2, retries: 3, rescues: 2, throughput: 50 });
+    expect(report.durationMs).to.equal(2_000);
     expect(report.latencyMs.p50).to.be.closeTo(50, 0.1);
     expect(report.latencyMs.p99).to.be.closeTo(99, 0.1);
     expect(report.latencyMs.max).to.be.closeTo(100, 0.1);
@@ -41,7 +43,7 @@ describe('the report of a load test', () => {
   it('is readable', () => {
     const text = formatReport(exampleReport(0));
     expect(text).to.match(/^method +echo\.echo, 64 bytes, 8 callers$/m);
-    expect(text).to.match(/^calls +100 answered, 0 failed, 3 retries$/m);
+    expect(text).to.match(/^calls +100 answered, 0 failed, 3 retries, 2 sent to another worker as well$/m);
     expect(text).to.match(/^p99\.9 +100 ms$/m);
     expect(text).to.match(/^w2 +75 +75\.0 %$/m);
     expect(text).to.not.include('ERROR');
@@ -56,6 +58,7 @@ describe('the report of a load test', () => {
       outcome: { elapsedMs: 0, unsent: 7 },
       record: new LoadRecord(),
       retries: 0,
+      rescues: 0,
       workers: new WorkerCalls(),
     });
     expect(report.latencyMs).to.deep.equal({ p50: 0, p90: 0, p99: 0, p999: 0, max: 0 });
