@@ -25,7 +25,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     rpc: { timeoutMs: '10s' },
     reconnect: { baseMs: 20, maxMs: '1s' },
     lease: { ttlMs: '1s' },
-    raft: { electionTimeoutMs: 300, heartbeatIntervalMs: 50 },
+    raft: { electionTimeoutMs: 300, heartbeatIntervalMs: 75 },
     gossip: { profile: 'local' },
   },
   lan: {
@@ -44,7 +44,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
     },
     reconnect: { baseMs: 100, maxMs: '10s' },
     lease: { ttlMs: '6s' },
-    raft: { electionTimeoutMs: '1s', heartbeatIntervalMs: 150, read: { timeThresholdMs: 50 } },
+    raft: { electionTimeoutMs: '1s', heartbeatIntervalMs: 250, read: { timeThresholdMs: 50 } },
     gossip: { suspicionMult: 5 },
     compression: { requests: 'auto', responses: 'auto', streams: 'auto' },
   },

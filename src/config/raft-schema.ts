@@ -228,7 +228,7 @@ export const raftSchema = v.strictObject({
         smaller: 'more messages while idle',
       },
     ),
-    100,
+    150,
   ),
   clockDriftMax: v.optional(
     ratio(
