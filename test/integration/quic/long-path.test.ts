@@ -22,8 +22,13 @@ describe('a saturated connection over a long path', () => {
         const first = windowBytes();
         write(openStream(connection, trafficClass), Buffer.alloc(1_000_000));
         const size = (): number => accepted[0]?.streams.reduce((sum, stream) => sum + stream.size, 0) ?? 0;
-        await until('everything to arrive', () => size() === 1_000_005);
-        expect(windowBytes()).to.be.above(4 * first);
+        // The largest: a loss on a busy machine shrinks it again, rightly.
+        let largest = first;
+        await until('everything to arrive', () => {
+          largest = Math.max(largest, windowBytes());
+          return size() === 1_000_005;
+        });
+        expect(largest).to.be.above(4 * first);
       } finally {
         await proxy.close();
       }
