@@ -29,6 +29,7 @@ describe('kv: the short way to read a put', () => {
         });
         expect(part.equals(bytes)).to.equal(true);
       }),
+      { numRuns: 2_000 },
     );
     expect(read).to.be.above(0);
   });
