@@ -141,6 +141,14 @@ export class DirectorNode implements AsyncDisposable {
     return await this.member.gossip.started();
   }
 
+  /**
+   * The keys that seal gossip here; `undefined` before the cluster has any. To look at: they follow the metadata, and are
+   * changed for all nodes by `flotilla keys rotate` (`client.admin.rotateGossipKeys`).
+   */
+  get keyring(): GossipNode['keyring'] | undefined {
+    return this.member.gossip.node?.keyring;
+  }
+
   /** The workers whose lease holds. */
   workers(): readonly WorkerRecord[] {
     return this.cluster?.registry.snapshot().workers ?? [];

@@ -54,6 +54,7 @@ describe('gossip in a cluster', function () {
     await client.admin.rotateGossipKeys();
     const isRotated = (keys: readonly Uint8Array[] = []) => keys.length === 1 && !Buffer.from(keys[0]!).equals(before!);
     await until(() => isRotated(membership?.keyring.keys()) && isRotated(worker?.keyring.keys()));
+    expect(cluster.directors[0]?.keyring?.keys()).to.deep.equal(worker?.keyring.keys());
     expect(membership?.members().map(({ state }) => state)).to.deep.equal(['alive', 'alive', 'alive']);
   });
 });
