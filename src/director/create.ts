@@ -24,12 +24,12 @@ import {
 import { MemoryLogStore, MemorySnapshotStore } from '../io/memory/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import { KvMachine } from '../kv/index.js';
-import type { GroupId, Logger } from '../ports/index.js';
+import type { Logger } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
 import { type BackupHeader, openBackup } from './backup.js';
 import { type DirectorDependencies, DirectorNode } from './director-node.js';
 import { type Peers, parsePeers } from './peers.js';
-import { checkUserGroups, type DirectorStorage, type GroupStores, type UserGroup } from './storage.js';
+import { checkUserGroups, type DirectorStorage, type UserGroup, volatileStorage } from './storage.js';
 
 /** How a director starts. The groups of `Options` may be given too: `{ raft: { electionTimeoutMs: 300 } }`. */
 export interface DirectorOptions extends Options {
@@ -109,7 +109,10 @@ export class Director extends DirectorNode {
     let storage: DirectorStorage | undefined;
     let director: Director | undefined;
     try {
-      storage = options.dataDir === undefined ? memoryStorage() : await diskStorage(options.dataDir, runtime, settings);
+      storage =
+        options.dataDir === undefined
+          ? volatileStorage(() => ({ store: new MemoryLogStore(), snapshots: new MemorySnapshotStore() }))
+          : await diskStorage(options.dataDir, runtime, settings);
       const peers = await peersOf(options, runtime.endpoint.address);
       warnOfWildcard(options, peers, runtime);
       const { compression } = settings;
@@ -225,28 +228,6 @@ async function diskStorage(dir: string, runtime: NodeRuntime, settings: Director
     await lock.release();
     throw error;
   }
-}
-
-/** For a director whose cluster ends with its process. */
-function memoryStorage(): DirectorStorage {
-  let record: unknown;
-  const groups = new Map<GroupId, GroupStores>();
-  return {
-    isDurable: false,
-    record: {
-      read: async () => record,
-      write: async (value) => {
-        record = value;
-      },
-    },
-    group: async (id) => {
-      const stores = groups.get(id) ?? { store: new MemoryLogStore(), snapshots: new MemorySnapshotStore() };
-      groups.set(id, stores);
-      return stores;
-    },
-    initialState: async () => undefined,
-    close: async () => undefined,
-  };
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

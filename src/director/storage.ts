@@ -26,6 +26,28 @@ export interface InitialState {
   chunks(): AsyncIterable<Uint8Array>;
 }
 
+/** In memory, for a director whose cluster ends with its process. */
+export function volatileStorage(newStores: () => GroupStores): DirectorStorage {
+  let record: unknown;
+  const groups = new Map<GroupId, GroupStores>();
+  return {
+    isDurable: false,
+    record: {
+      read: async () => record,
+      write: async (value) => {
+        record = value;
+      },
+    },
+    group: async (id) => {
+      const stores = groups.get(id) ?? newStores();
+      groups.set(id, stores);
+      return stores;
+    },
+    initialState: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
 /** A group of the user's own: every director of the cluster runs it, with a machine of its own. */
 export interface UserGroup {
   /** 1 to 65,535, the same at all directors and for ever. */

@@ -17,6 +17,7 @@ import {
 } from '../../gossip/index.js';
 import type { Clock, Logger } from '../../ports/index.js';
 import type { Implementation } from '../../rpc/index.js';
+import { DueTimer } from '../timing/index.js';
 import {
   type ClusterMember,
   type MembershipEvent,
@@ -27,7 +28,6 @@ import {
   withRole,
 } from './cluster-member.js';
 import { DatagramLink } from './datagram-link.js';
-import { DueTimer } from './due-timer.js';
 import { EventHub } from './event-hub.js';
 import { implementGossip } from './gossip-handlers.js';
 import { GossipLanes } from './gossip-lanes.js';

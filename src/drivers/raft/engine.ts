@@ -9,10 +9,11 @@ import {
   type RaftOptions,
   type Restored,
 } from '../../raft/index.js';
+import { DueTimer } from '../timing/index.js';
 import { Applier, type ApplyListener } from './applier.js';
 import { BatchProposer } from './batch-proposer.js';
 import type { GroupCounters } from './counters.js';
-import { DueTimer, deferringWith } from './due-timer.js';
+import { deferringWith } from './defer.js';
 import type { RaftGroupParts } from './group-parts.js';
 import type { GroupHost } from './host.js';
 import type { LeadershipBoard } from './leadership-board.js';

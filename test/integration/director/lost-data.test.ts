@@ -1,60 +1,8 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import {
-  ClusterClient,
-  DevelopmentCa,
-  Director,
-  type DirectorOptions,
-  type FlotillaError,
-  formatAddress,
-  type NodeRole,
-} from '../../../src/index.js';
-import { temporaryDirectory } from '../../support/certs.js';
-
-/** Directors in this process, on real sockets and files. */
-class Directors {
-  readonly running: Director[] = [];
-  private readonly dir = temporaryDirectory();
-  private readonly ca = DevelopmentCa.ephemeral();
-
-  async start(id: string, options: Partial<DirectorOptions>): Promise<Director> {
-    const tls = await this.tls('director', id);
-    const dataDir = this.dataDir(id);
-    const director = await Director.start({ id, listen: '127.0.0.1:0', dataDir, tls, raft: RAFT, ...options });
-    this.running.push(director);
-    return director;
-  }
-
-  /** Adds `id` to the cluster of `director`. */
-  async add(director: Director, id: string): Promise<void> {
-    const tls = await this.tls('client', 'operator');
-    const client = await ClusterClient.connect({ directors: [formatAddress(director.address)], tls });
-    await client.admin.addDirector(id);
-    await client.close();
-  }
-
-  dataDir(id: string): string {
-    return join(this.dir, id);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.running.map((director) => director.close()));
-  }
-
-  private async tls(role: NodeRole, id: string) {
-    const ca = await this.ca;
-    const { certPem, keyPem } = await ca.issue({ role, id });
-    return { ca: ca.certPem, cert: certPem, key: keyPem };
-  }
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return await promise.then(
-    () => 'nothing',
-    (error: FlotillaError) => error.code,
-  );
-}
+import { formatAddress } from '../../../src/index.js';
+import { codeOf, Directors } from './directors.js';
 
 describe('a director that lost a part of its data directory', function () {
   this.timeout(60_000);
@@ -109,5 +57,3 @@ describe('a director that lost a part of its data directory', function () {
     expect(second.clusterId).to.equal(first.clusterId);
   });
 });
-
-const RAFT = { electionTimeoutMs: 500, heartbeatIntervalMs: 50 } as const;

@@ -1,67 +1,10 @@
-import { join } from 'node:path';
 import { expect } from 'chai';
-import {
-  ClusterClient,
-  DevelopmentCa,
-  Director,
-  type DirectorOptions,
-  type FlotillaError,
-  formatAddress,
-  type NodeRole,
-  type RpcError,
-} from '../../../src/index.js';
-import { temporaryDirectory } from '../../support/certs.js';
-
-/** Directors in this process, on real sockets and files. */
-class Directors {
-  readonly running = new Map<string, Director>();
-  readonly clients: ClusterClient[] = [];
-  private readonly dir = temporaryDirectory();
-  private readonly ca = DevelopmentCa.ephemeral();
-  private lives = 0;
-
-  async start(id: string, options: Partial<DirectorOptions>, dataDir = join(this.dir, id)): Promise<Director> {
-    const tls = await this.tls('director', id);
-    const director = await Director.start({ id, listen: '127.0.0.1:0', dataDir, tls, raft: RAFT, ...options });
-    this.running.set(id, director);
-    return director;
-  }
-
-  async client(id = 'client'): Promise<ClusterClient> {
-    const directors = [...this.running.values()].map((director) => formatAddress(director.address));
-    const client = await ClusterClient.connect({ directors, tls: await this.tls('client', id) });
-    this.clients.push(client);
-    return client;
-  }
-
-  /** What a director has when its disk was replaced. */
-  emptyDisk(id: string): string {
-    this.lives += 1;
-    return join(this.dir, `${id}-${this.lives}`);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.clients.map((client) => client.close()));
-    await Promise.all([...this.running.values()].map((director) => director.close()));
-  }
-
-  private async tls(role: NodeRole, id: string) {
-    const ca = await this.ca;
-    const { certPem, keyPem } = await ca.issue({ role, id });
-    return { ca: ca.certPem, cert: certPem, key: keyPem };
-  }
-}
+import { type Director, formatAddress } from '../../../src/index.js';
+import { codeOf, Directors } from './directors.js';
 
 function votersOf(director: Director | undefined): string[] {
   const [group] = director?.status().groups ?? [];
   return (group?.members ?? []).filter(({ role }) => role === 'voter').map(({ node }) => node);
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return await promise.then(
-    () => 'nothing',
-    (error: FlotillaError & RpcError) => error.reason ?? error.code,
-  );
 }
 
 describe('the members of a cluster', function () {
@@ -153,5 +96,3 @@ describe('the members of a cluster', function () {
     expect(votersOf(first)).to.have.members(['d1', 'd3']);
   });
 });
-
-const RAFT = { electionTimeoutMs: 500, heartbeatIntervalMs: 80 };

@@ -4,11 +4,11 @@ import { assembleClient, assembleRegistry } from '../../../src/client/assemble.j
 import { ClusterCaller, channelOpener, type NodeRuntime, type WorkerRegistry } from '../../../src/client/index.js';
 import { type Options, parseOptions } from '../../../src/config/index.js';
 import { DirectorNode } from '../../../src/director/index.js';
-import type { DirectorStorage, GroupStores } from '../../../src/director/storage.js';
+import { type DirectorStorage, volatileStorage } from '../../../src/director/storage.js';
 import type { MetadataStore } from '../../../src/drivers/metadata/index.js';
 import { type MemoryEndpoint, MemoryLogStore, MemorySnapshotStore } from '../../../src/io/memory/index.js';
 import { KvMachine } from '../../../src/kv/index.js';
-import { type GroupId, silentLogger } from '../../../src/ports/index.js';
+import { silentLogger } from '../../../src/ports/index.js';
 import type { Implementation } from '../../../src/rpc/index.js';
 import { createMemoryNetwork, SimulatedClock, testIdentity } from '../../../src/testing/index.js';
 import { WorkerNode } from '../../../src/worker/index.js';
@@ -34,14 +34,25 @@ export class SimulatedCluster {
 
   /** A director that is alone in its cluster, which ends with it: a later one founds another cluster. */
   async director(options: { readonly ticketRotationMs?: number } = {}): Promise<DirectorNode> {
-    const director = this.directorNode(1, 1, memoryStorage(), options.ticketRotationMs);
+    const director = this.directorNode(
+      1,
+      1,
+      volatileStorage(() => ({ store: new MemoryLogStore(), snapshots: new MemorySnapshotStore() })),
+      options.ticketRotationMs,
+    );
     await this.run(director.begin());
     return director;
   }
 
   /** Directors `d1`... of one cluster. */
   async directors(count: number): Promise<DirectorNode[]> {
-    const directors = Array.from({ length: count }, (_, index) => this.directorNode(index + 1, count, memoryStorage()));
+    const directors = Array.from({ length: count }, (_, index) =>
+      this.directorNode(
+        index + 1,
+        count,
+        volatileStorage(() => ({ store: new MemoryLogStore(), snapshots: new MemorySnapshotStore() })),
+      ),
+    );
     await this.run(Promise.all(directors.map((director) => director.begin())));
     return directors;
   }
@@ -170,27 +181,6 @@ export class SimulatedCluster {
 /** The metadata as a director sees it. */
 export function metadataOf(director: DirectorNode): MetadataStore {
   return (director as unknown as { readonly cluster: { readonly metadata: MetadataStore } }).cluster.metadata;
-}
-
-function memoryStorage(): DirectorStorage {
-  let record: unknown;
-  const groups = new Map<GroupId, GroupStores>();
-  return {
-    isDurable: false,
-    record: {
-      read: async () => record,
-      write: async (value) => {
-        record = value;
-      },
-    },
-    group: async (id) => {
-      const stores = groups.get(id) ?? { store: new MemoryLogStore(), snapshots: new MemorySnapshotStore() };
-      groups.set(id, stores);
-      return stores;
-    },
-    initialState: async () => undefined,
-    close: async () => undefined,
-  };
 }
 
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../ports/index.js';
 
 /**
- * One timer for everything of a group that has a time. It is set anew only when something earlier comes up: what moves
+ * One timer for all deadlines of a core. It is set anew only when something earlier comes up: what moves
  * later (an election that each heartbeat puts off) costs nothing, and the timer asks again when it fires.
  */
 export class DueTimer {
@@ -20,7 +20,7 @@ export class DueTimer {
     if (dueMs >= this.armedForMs) return;
     this.timer?.cancel();
     this.armedForMs = dueMs;
-    this.timer = this.clock.setTimer(Math.max(0, dueMs - nowMs), this.fired, { unref: true });
+    this.timer = this.clock.setTimer(Math.min(DELAY_MS_MAX, Math.max(0, dueMs - nowMs)), this.fired, { unref: true });
   }
 
   stop(): void {
@@ -36,17 +36,5 @@ export class DueTimer {
   };
 }
 
-/**
- * Runs something after the event loop's present work. A simulated clock brings a `defer` of its own, because a turn of
- * the event loop is no instant of its time.
- *
- * A microtask instead would come before the rest of what the loop has read: with three directors over QUIC entries were
- * half as large then (157 commands instead of 293 at 512 writers, 31 instead of 49 at 64), and a single writer did not
- * gain.
- */
-export function deferringWith(
-  clock: Clock & { readonly defer?: (run: () => void) => void },
-): (run: () => void) => void {
-  if (typeof clock.defer === 'function') return (run) => clock.defer?.(run);
-  return (run) => void setImmediate(run);
-}
+/** Longer delays overflow the system's timers; the core is asked again. */
+const DELAY_MS_MAX = 2 ** 30;
