@@ -9,7 +9,7 @@ import {
   parseDirectors,
 } from '../client/index.js';
 import { type Options, parseWorkerOptions, serverLimits } from '../config/index.js';
-import { checkTags } from '../gossip/index.js';
+import { memberTags } from '../drivers/gossip/index.js';
 import type { TlsOptions } from '../io/quic/index.js';
 import type { Logger, SessionStore } from '../ports/index.js';
 import type { Implementation, ServerInterceptor } from '../rpc/index.js';
@@ -62,8 +62,7 @@ export class Worker extends WorkerNode {
   static async start(options: WorkerOptions): Promise<Worker> {
     checkServices(options.services);
     checkWeight(options.tags ?? {});
-    // Gossip carries the role as a tag of its own.
-    checkTags({ ...options.tags, '~role': 'worker' });
+    memberTags(options.tags ?? {}, 'worker'); // refuses what gossip could not carry
     const directors = parseDirectors(options.join, 'join');
     const settings = parseWorkerOptions(optionGroups(options, OWN));
     const timeoutMs = numberOption('registerTimeoutMs', options.registerTimeoutMs, REGISTER_TIMEOUT);

@@ -1,5 +1,13 @@
-import { NODE_ROLES, type NodeId, type NodeRole, type SocketAddress } from '../../base/index.js';
-import type { ConflictEvent, Member, MemberEventType, MemberState, PartitionEvent, Tags } from '../../gossip/index.js';
+import { FlotillaError, NODE_ROLES, type NodeId, type NodeRole, type SocketAddress } from '../../base/index.js';
+import {
+  type ConflictEvent,
+  checkTags,
+  type Member,
+  type MemberEventType,
+  type MemberState,
+  type PartitionEvent,
+  type Tags,
+} from '../../gossip/index.js';
 
 /** A member of the cluster as this node sees it now. */
 export interface ClusterMember {
@@ -29,14 +37,19 @@ export interface ClusterMemberEvent {
 export type MembershipEvent = ClusterMemberEvent | PartitionEvent | ConflictEvent;
 export type MembershipEventType = MembershipEvent['type'];
 
-/** The tags that go around: the user's, and the role. */
-export function withRole(tags: Tags, role: NodeRole): Tags {
-  return { ...tags, [ROLE_TAG]: role };
-}
-
-/** The first tag that users may not set, if there is one. */
-export function reservedTag(tags: Tags): string | undefined {
-  return Object.keys(tags).find((name) => name.startsWith(RESERVED));
+/**
+ * The tags that go around: the user's, and the role.
+ *
+ * @throws FlotillaError `OPTION_INVALID` when one is reserved, or they are more than gossip can carry
+ */
+export function memberTags(tags: Tags, role: NodeRole): Tags {
+  const reserved = Object.keys(tags).find((name) => name.startsWith(RESERVED));
+  if (reserved !== undefined) {
+    throw new FlotillaError('OPTION_INVALID', `tag ${JSON.stringify(reserved)}: names that begin with ~ are reserved`);
+  }
+  const all = { ...tags, [ROLE_TAG]: role };
+  checkTags(all);
+  return all;
 }
 
 export function roleOf(member: Pick<Member, 'tags'>): NodeRole | undefined {

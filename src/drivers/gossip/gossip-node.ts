@@ -22,10 +22,9 @@ import {
   type ClusterMember,
   type MembershipEvent,
   type MembershipEventType,
-  reservedTag,
+  memberTags,
   roleOf,
   userTags,
-  withRole,
 } from './cluster-member.js';
 import { DatagramLink } from './datagram-link.js';
 import { EventHub } from './event-hub.js';
@@ -70,7 +69,7 @@ export class GossipNode {
     this.logger = logger;
     this.keyring = keyring;
     this.options = gossipOptions(given.profile ?? 'lan', given.options);
-    const tags = taggedFor(given, given.tags ?? {});
+    const tags = memberTags(given.tags ?? {}, given.role);
     const seed = Buffer.from(random.bytes(16)).toString('hex');
     const known = given.known ?? [];
     this.core = new GossipCore({ id, address, tags, options: this.options, seed, nowMs: clock.nowMs(), known });
@@ -175,7 +174,7 @@ export class GossipNode {
 
   /** Replaces this node's tags, everywhere within some rounds. @throws FlotillaError `OPTION_INVALID` */
   setTags(tags: Tags): void {
-    this.core.setTags(taggedFor(this.given, tags), this.clock.nowMs());
+    this.core.setTags(memberTags(tags, this.given.role), this.clock.nowMs());
     this.pump();
   }
 
@@ -288,12 +287,6 @@ type EventOf<T extends MembershipEventType> = MembershipEvent extends infer E
       : never
     : never
   : never;
-
-function taggedFor({ role }: GossipNodeOptions, tags: Tags): Tags {
-  const reserved = reservedTag(tags);
-  if (reserved === undefined) return withRole(tags, role);
-  throw new FlotillaError('OPTION_INVALID', `tag ${JSON.stringify(reserved)}: names that begin with ~ are reserved`);
-}
 
 const EXCHANGE_TIMEOUT_MS_MIN = 10_000;
 /** One that differs in everything costs a millisecond per 1,000 members. */

@@ -4,6 +4,7 @@ export type {
   MembershipEvent,
   MembershipEventType,
 } from './cluster-member.js';
+export { memberTags } from './cluster-member.js';
 export { type FetchSecretsOptions, fetchGossipSecrets } from './fetch-secrets.js';
 export type { GossipLane, OpenGossipLane } from './gossip-lanes.js';
 export { GossipNode } from './gossip-node.js';
