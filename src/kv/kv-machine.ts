@@ -147,7 +147,10 @@ export class KvMachine implements StateMachine {
   }
 
   private applyCommand(bytes: Uint8Array): Remembered {
-    if (this.plainPut.read(bytes)) return this.runOnce(this.plainPut, true, () => this.runPut(bytes));
+    const { plainPut } = this;
+    if (plainPut.read(bytes)) {
+      return this.answered(plainPut, true) ?? this.remember(plainPut, true, this.runPut(bytes));
+    }
     let request: KvRequest;
     try {
       if (bytes.length > LIMITS.kvCommandBytesMax) {
@@ -162,25 +165,27 @@ export class KvMachine implements StateMachine {
       return this.reply(refusalOf(error));
     }
     const { session, origin } = request;
-    return session === undefined
-      ? this.run(request)
-      : this.runOnce(session, origin === 'user', () => this.run(request));
+    if (session === undefined) return this.run(request);
+    const isUser = origin === 'user';
+    return this.answered(session, isUser) ?? this.remember(session, isUser, this.run(request));
   }
 
-  /** A command of a session: executed if it was not, else answered from memory. */
-  private runOnce(session: SessionStamp, isUser: boolean, run: () => Remembered): Remembered {
+  /** The answer to a command of a session that was executed before or is refused; `undefined`: it is to be executed. */
+  private answered(session: SessionStamp, isUser: boolean): Remembered | undefined {
     const { leases, sessions } = this.state;
     if (!leases.has(session.id, isUser)) {
       const message = `session ${session.id} has expired: whether command ${session.sequence} was executed is not known`;
       return this.reply({ type: 'error', reason: 'KV_SESSION_EXPIRED', message });
     }
     try {
-      const remembered = sessions.replyTo(session);
-      if (remembered !== undefined) return remembered;
+      return sessions.replyTo(session);
     } catch (error) {
       return this.reply(refusalOf(error));
     }
-    const reply = run();
+  }
+
+  private remember(session: SessionStamp, isUser: boolean, reply: Remembered): Remembered {
+    const { leases, sessions } = this.state;
     // The command may have ended its own session.
     if (leases.has(session.id, isUser)) sessions.remember(session, reply);
     return reply;

@@ -1,4 +1,5 @@
 import { LIMITS } from '../base/index.js';
+import { Recent } from './recent.js';
 import { Refusal } from './refusal.js';
 import { compareKeys, compareNumbers, SortedMap } from './sorted-map.js';
 
@@ -21,6 +22,7 @@ export class LeaseTable {
   /** The id of the next lease. Ids are never used again: a session's commands must not meet another session. */
   nextId = 1;
   leases = new SortedMap<number, Lease>(compareNumbers);
+  private readonly recent = new Recent<Lease>();
   private deadlines = new SortedMap<Lease, true>(compareDeadlines);
   /** Not part of a copy: the keys know their lease. */
   private readonly attached = new Map<number, Set<string>>();
@@ -42,13 +44,13 @@ export class LeaseTable {
   }
 
   has(id: number, isUser: boolean): boolean {
-    const lease = this.leases.get(id);
+    const lease = this.get(id);
     return lease !== undefined && !(isUser && lease.isReserved);
   }
 
   /** @throws Refusal `KV_LEASE_UNKNOWN` */
   find(id: number, isUser: boolean): Lease {
-    const lease = this.leases.get(id);
+    const lease = this.get(id);
     if (lease === undefined || (isUser && lease.isReserved))
       throw new Refusal('KV_LEASE_UNKNOWN', `there is no lease ${id} (any more)`);
     return lease;
@@ -66,6 +68,7 @@ export class LeaseTable {
   /** Adds a lease as it is: from a snapshot. */
   add(lease: Lease): void {
     this.leases.set(lease.id, lease);
+    this.recent.forget(lease.id);
     this.deadlines.set(lease, true);
   }
 
@@ -74,6 +77,7 @@ export class LeaseTable {
     const lease = this.leases.get(id);
     if (lease === undefined) return;
     this.leases.delete(id);
+    this.recent.forget(id);
     this.deadlines.delete(lease);
     this.attached.delete(id);
   }
@@ -117,6 +121,14 @@ export class LeaseTable {
     copy.leases = this.leases.copy();
     copy.deadlines = this.deadlines.copy();
     return copy;
+  }
+
+  private get(id: number): Lease | undefined {
+    const recent = this.recent.get(id);
+    if (recent !== undefined) return recent;
+    const found = this.leases.get(id);
+    if (found !== undefined) this.recent.set(found);
+    return found;
   }
 }
 

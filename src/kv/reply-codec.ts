@@ -27,7 +27,7 @@ export function encodePutReply(revision: number): Uint8Array {
 /** The length of {@link encodePutReply}. */
 export function putReplyBytes(revision: number): number {
   let bytes = 4;
-  for (let rest = revision; rest >= 0x80; rest /= 0x80) bytes += 1;
+  for (let scale = 0x80; revision >= scale; scale *= 0x80) bytes += 1;
   return bytes;
 }
 

@@ -1,3 +1,5 @@
+import { putReplyBytes } from './reply-codec.js';
+
 /**
  * What is remembered of an executed command: the reply's bytes or, for a put that gave nothing back, which nearly all
  * commands are, its revision alone; the bytes are made of it when they are asked for.
@@ -28,8 +30,9 @@ export class ReplyWindow {
     this.slots[sequence & (this.slots.length - 1)] = reply;
   }
 
-  /** Raises the floor; shows what is dropped for it. */
-  forgetTo(floor: number, dropped: (reply: Remembered) => void): void {
+  /** Raises the floor; returns the bytes of the replies that are dropped for it. */
+  forgetTo(floor: number): number {
+    let bytes = 0;
     const { slots } = this;
     const last = Math.min(floor, this.floor + slots.length);
     for (let sequence = this.floor + 1; sequence <= last; sequence += 1) {
@@ -37,9 +40,10 @@ export class ReplyWindow {
       const reply = slots[at];
       if (reply === undefined) continue;
       slots[at] = undefined;
-      dropped(reply);
+      bytes += bytesOf(reply);
     }
     this.floor = floor;
+    return bytes;
   }
 
   /** Sequences of executed commands, in order. */
@@ -63,6 +67,12 @@ export class ReplyWindow {
     for (const sequence of this.sequences()) slots[sequence & (length - 1)] = this.get(sequence);
     this.slots = slots;
   }
+}
+
+/** A revision counts as much as the reply that it stands for: also a restored member must count the same. */
+export function bytesOf(reply: Remembered): number {
+  if (typeof reply !== 'number') return reply.length;
+  return reply === REPLY_FORGOTTEN ? 0 : putReplyBytes(reply);
 }
 
 const SLOTS_MIN = 16;

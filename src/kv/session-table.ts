@@ -1,8 +1,8 @@
 import { LIMITS } from '../base/index.js';
 import type { SessionStamp } from './command.js';
+import { Recent } from './recent.js';
 import { Refusal } from './refusal.js';
-import { putReplyBytes } from './reply-codec.js';
-import { REPLY_FORGOTTEN, type Remembered, ReplyWindow } from './reply-window.js';
+import { bytesOf, REPLY_FORGOTTEN, type Remembered, ReplyWindow } from './reply-window.js';
 import { compareNumbers, SortedMap } from './sorted-map.js';
 
 /**
@@ -18,6 +18,7 @@ export class SessionTable {
   private ordered = new SortedMap<number, ClientSession>(compareNumbers);
   /** The same by hash. */
   private readonly byId = new Map<number, ClientSession>();
+  private readonly recent = new Recent<ClientSession>();
   /** Bytes of the replies that all sessions remember. */
   private bytes = 0;
   /** Raised by `copy`: sessions of earlier ones are shared with copies. */
@@ -30,7 +31,7 @@ export class SessionTable {
    */
   replyTo({ id, sequence, acknowledged }: SessionStamp): Remembered | undefined {
     const floor = this.acknowledge(id, Math.min(acknowledged, sequence - 1));
-    const reply = this.byId.get(id)?.replies.get(sequence);
+    const reply = this.get(id)?.replies.get(sequence);
     if (reply !== undefined && reply !== REPLY_FORGOTTEN) return reply;
     if (sequence <= floor || reply === REPLY_FORGOTTEN) {
       throw new Refusal(
@@ -62,6 +63,7 @@ export class SessionTable {
   end(id: number): void {
     this.bytes -= this.byId.get(id)?.bytes ?? 0;
     if (!this.byId.delete(id)) return;
+    this.recent.forget(id);
     this.ordered.delete(id);
   }
 
@@ -77,7 +79,7 @@ export class SessionTable {
 
   /** Adds a reply as it is, from a snapshot; false when its session is not there or has no place for it. */
   loadReply(id: number, sequence: number, reply: Remembered): boolean {
-    const floor = this.byId.get(id)?.replies.floor;
+    const floor = this.get(id)?.replies.floor;
     if (floor === undefined || sequence <= floor || sequence > floor + LIMITS.kvSessionCommandsMax) return false;
     this.add(this.own(id), sequence, reply, bytesOf(reply));
     return true;
@@ -93,15 +95,21 @@ export class SessionTable {
 
   /** Forgets the replies that the client has; returns the floor. */
   private acknowledge(id: number, acknowledged: number): number {
-    const floor = this.byId.get(id)?.replies.floor ?? 0;
+    const floor = this.get(id)?.replies.floor ?? 0;
     if (acknowledged <= floor) return floor;
     const session = this.own(id);
-    const before = session.bytes;
-    session.replies.forgetTo(acknowledged, (reply) => {
-      session.bytes -= bytesOf(reply);
-    });
-    this.bytes -= before - session.bytes;
+    const bytes = session.replies.forgetTo(acknowledged);
+    session.bytes -= bytes;
+    this.bytes -= bytes;
     return acknowledged;
+  }
+
+  private get(id: number): ClientSession | undefined {
+    const recent = this.recent.get(id);
+    if (recent !== undefined) return recent;
+    const found = this.byId.get(id);
+    if (found !== undefined) this.recent.set(found);
+    return found;
   }
 
   private add(session: ClientSession, sequence: number, reply: Remembered, bytes: number): void {
@@ -112,13 +120,14 @@ export class SessionTable {
 
   /** A session, made if need be, that no copy of the table shares. */
   private own(id: number): ClientSession {
-    const found = this.byId.get(id);
+    const found = this.get(id);
     if (found?.epoch === this.epoch) return found;
     const own: ClientSession =
       found === undefined
         ? { id, epoch: this.epoch, bytes: 0, replies: new ReplyWindow() }
         : { ...found, epoch: this.epoch, replies: found.replies.copy() };
     this.byId.set(id, own);
+    this.recent.set(own);
     this.ordered.set(id, own);
     return own;
   }
@@ -140,12 +149,6 @@ function forgetOldest(session: ClientSession): void {
     session.bytes -= bytesOf(replies.get(sequence) ?? REPLY_FORGOTTEN);
     replies.set(sequence, REPLY_FORGOTTEN);
   }
-}
-
-/** A revision counts as much as the reply that it stands for: also a restored member must count the same. */
-function bytesOf(reply: Remembered): number {
-  if (typeof reply !== 'number') return reply.length;
-  return reply === REPLY_FORGOTTEN ? 0 : putReplyBytes(reply);
 }
 
 /** More than the reply to a put that gave nothing back, which the limit of all sessions does not keep from being remembered. */
