@@ -53,6 +53,13 @@ export interface ReplicatedGroup {
   /** `propose` at this node only, without a promise: rejects with `NOT_LEADER` when it does not lead. */
   submit(command: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void;
   /**
+   * `submit` for commands that came together (`encodeByteList`): they go into one entry, in their order, and are answered
+   * together, with the list of their replies. Keep `commands` unchanged until then.
+   *
+   * @param count how many the list holds, at least one
+   */
+  submitAll(commands: Uint8Array, count: number, options: ProposeOptions | undefined, settle: CommandSettle): void;
+  /**
    * Resolves when this node's state machine is new enough to answer the read; at once for `eventual`.
    *
    * @throws RpcError `NO_LEADER`, `OVERLOADED`, `CLOSED`

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { type NodeId, nodeId, RpcError } from '../../src/base/index.js';
+import { decodeByteList, type NodeId, nodeId, RpcError } from '../../src/base/index.js';
+import { GatheredReplies } from '../../src/drivers/metadata/gathered-replies.js';
 import { type HistoryOptions, MetadataStore } from '../../src/drivers/metadata/index.js';
 import { KvMachine } from '../../src/kv/index.js';
 import {
@@ -109,6 +110,12 @@ export class FakeMember implements ReplicatedGroup {
   submit(command: Uint8Array, _options: ProposeOptions | undefined, settle: CommandSettle): void {
     if (this.cluster.leader !== this) settle.reject(RpcError.of('NOT_LEADER', 'it does not lead'));
     else settle.resolve(this.append(command));
+  }
+
+  submitAll(commands: Uint8Array, _count: number, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    const list = decodeByteList(commands) ?? [];
+    const replies = new GatheredReplies(list.length, settle);
+    for (const [at, command] of list.entries()) this.submit(command, options, replies.at(at));
   }
 
   async readBarrier(consistency: Consistency, options?: { readonly timeoutMs?: number | undefined }): Promise<void> {

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { type NodeId, RpcError } from '../../src/base/index.js';
+import { decodeByteList, type NodeId, RpcError } from '../../src/base/index.js';
+import { GatheredReplies } from '../../src/drivers/metadata/gathered-replies.js';
 import { KvMachine } from '../../src/kv/index.js';
 import type {
   Clock,
@@ -146,6 +147,12 @@ export class FakeGroup implements ReplicatedGroup {
         else if (fate !== 'silent') settle.reject(RpcError.of('PROPOSAL_UNKNOWN', 'the leader was lost'));
       }
     });
+  }
+
+  submitAll(commands: Uint8Array, _count: number, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    const list = decodeByteList(commands) ?? [];
+    const replies = new GatheredReplies(list.length, settle);
+    for (const [at, command] of list.entries()) this.submit(command, options, replies.at(at));
   }
 
   async readBarrier(consistency: Consistency, options?: { readonly timeoutMs?: number | undefined }): Promise<void> {

@@ -14,6 +14,7 @@ import type { Clock, CommandSettle, Logger, Random, Timer } from '../../ports/in
 import type { CallOptions, Headers, MethodRef } from '../../rpc/index.js';
 import type { OpenChannel } from '../node-channel.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
+import { CommandGatherer, type GathererOwner } from './command-gatherer.js';
 import { type DirectorLink, DirectorLinks } from './director-links.js';
 import { WatchSilence } from './watch-silence.js';
 
@@ -32,10 +33,11 @@ export interface ClusterPortDependencies {
  * than before, what waits for the old one is given up, so that it can be repeated at the new one without waiting for the
  * old one's silence to end.
  */
-export class ClusterPort implements MetadataPort, AttemptOwner {
+export class ClusterPort implements MetadataPort, AttemptOwner, GathererOwner {
   private readonly deps: ClusterPortDependencies;
   private readonly links: DirectorLinks;
   private readonly ended = new AbortController();
+  private readonly gatherer = new CommandGatherer(this);
   private readonly options: CallOptions;
   private readonly onHeaders = (headers: Headers): void => {
     const leader = headers[LEADER_HEADER];
@@ -60,8 +62,9 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
     return this.links.leader.address;
   }
 
-  execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle): void {
-    this.begin(this.links.leader, EXECUTE, request, timeoutMs, settle);
+  execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle, mayShare = false): void {
+    if (mayShare && request.length <= SHARED_BYTES_MAX) this.gatherer.add(request, timeoutMs, settle);
+    else this.sendOne(request, timeoutMs, settle);
   }
 
   range(request: Uint8Array, consistency: AskedConsistency, timeoutMs: number, settle: CommandSettle): void {
@@ -113,6 +116,16 @@ export class ClusterPort implements MetadataPort, AttemptOwner {
     this.ended.abort(RpcError.of('CLOSED', 'the metadata client was closed'));
     this.looking?.cancel();
     await this.links.close();
+  }
+
+  // GathererOwner
+
+  sendOne(request: Uint8Array, timeoutMs: number, settle: CommandSettle): void {
+    this.begin(this.links.leader, EXECUTE, request, timeoutMs, settle);
+  }
+
+  sendList(requests: Uint8Array, timeoutMs: number, settle: CommandSettle): void {
+    this.begin(this.links.leader, EXECUTE_ALL, requests, timeoutMs, settle);
   }
 
   // AttemptOwner
@@ -248,10 +261,13 @@ function bytesOf(message: unknown): Uint8Array {
 
 const { methods } = MetadataService;
 const EXECUTE: MethodRef = { name: 'flotilla.metadata.execute', definition: methods.execute };
+const EXECUTE_ALL: MethodRef = { name: 'flotilla.metadata.executeAll', definition: methods.executeAll };
 const RANGE: MethodRef = { name: 'flotilla.metadata.range', definition: methods.range };
 const WATCH: MethodRef = { name: 'flotilla.metadata.watch', definition: methods.watch };
 const LEADER: MethodRef = { name: 'flotilla.metadata.leader', definition: methods.leader };
 
+/** A longer command gains nothing by company. */
+const SHARED_BYTES_MAX = 8 * 1024;
 /** What a command's first attempts have. */
 const USUAL_TIMEOUT_MS = 5_000;
 const ASK_OPTIONS: CallOptions = { timeoutMs: 500, priority: 'control' };

@@ -155,8 +155,13 @@ class CommandCall implements CommandSettle, SessionUser {
     }
     const { consistency } = this.request;
     const timeoutMs = Math.min(leftMs, ATTEMPT_MS);
-    if (consistency === undefined) this.host.port.execute(bytes, timeoutMs, this);
+    if (consistency === undefined) this.host.port.execute(bytes, timeoutMs, this, this.mayShare());
     else this.host.port.range(bytes, consistency, timeoutMs, this);
+  }
+
+  private mayShare(): boolean {
+    const { repeat, command } = this.request;
+    return repeat === 'session' && (command.type === 'put' || command.type === 'delete') && !command.returnPrevious;
   }
 
   private leftMs(): number {

@@ -38,6 +38,14 @@ export function implementMetadata(deps: MetadataHandlersDependencies): Implement
       store.submitEncoded(request, options, answer);
       return answer;
     },
+    executeAll: (requests, context) => {
+      checkBytes(requests);
+      hint(context);
+      const options = { timeoutMs: context.remainingMs() ?? TIMEOUT_MS };
+      const answer = new CommandAnswer();
+      store.submitAllEncoded(requests, options, answer);
+      return answer;
+    },
     range: (input, context) => {
       checkBytes(input);
       const asked = CONSISTENCIES[input[0] ?? -1];

@@ -11,8 +11,9 @@ export interface MetadataPort {
    * Proposes an encoded request; the reply's bytes may be those of an error answer.
    *
    * @param timeoutMs above 0
+   * @param mayShare it has a session and a short reply: it may travel with others, and then its error may be theirs
    */
-  execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle): void;
+  execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle, mayShare?: boolean): void;
   /** Answers an encoded request for a range. */
   range(request: Uint8Array, consistency: AskedConsistency, timeoutMs: number, settle: CommandSettle): void;
   /** Messages until the watch breaks, which is an error, or `signal` is aborted, which may be one. */

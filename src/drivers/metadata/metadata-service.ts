@@ -25,6 +25,8 @@ export interface LeaderReply {
  * The metadata store as every director serves it, to every node of the cluster, with a user's rights.
  *
  * - `execute` takes `encodeRequest`'s bytes and gives those of a reply
+ * - `executeAll` does the same for several requests, each under a session, that go into one entry: takes and gives lists
+ *   (`encodeByteList`). An error is that of all: some may have been executed all the same
  * - `range` takes a byte that says how new the answer must be (its place in `CONSISTENCIES`), then a request for a range
  * - `watch` gives `encodeWatchMessage`'s bytes
  *
@@ -32,6 +34,7 @@ export interface LeaderReply {
  */
 export const MetadataService = defineService('flotilla.metadata', {
   execute: unary<Uint8Array, Uint8Array>(),
+  executeAll: unary<Uint8Array, Uint8Array>(),
   range: unary<Uint8Array, Uint8Array>({ idempotent: true }),
   watch: serverStream<WatchStart, Uint8Array>({ idempotent: true, input: watchStartSchema }),
   leader: unary<Record<string, never>, LeaderReply>({ idempotent: true }),

@@ -1,10 +1,11 @@
-import { LIMITS, RpcError } from '../../base/index.js';
+import { decodeByteList, LIMITS, RpcError } from '../../base/index.js';
 import {
   asUserRequest,
   ClusterTime,
   decodeReply,
   encodeRequest,
   hasTime,
+  isPlainList,
   type KvCommand,
   type KvMachine,
   type KvReply,
@@ -25,6 +26,7 @@ import type {
   ProposeOptions,
   ReplicatedGroup,
 } from '../../ports/index.js';
+import { GatheredReplies } from './gathered-replies.js';
 import { HistoryKeeper, type HistoryOptions } from './history-keeper.js';
 import { LeaseExpirer } from './lease-expirer.js';
 import { DEFAULT_READ_POLICY, type ReadPolicy } from './read-policy.js';
@@ -128,6 +130,28 @@ export class MetadataStore {
   }
 
   /**
+   * {@link submitEncoded} for a list of requests (`encodeByteList`), each under a session; the reply is the list of
+   * theirs. At a leader they share an entry. Rejects when one of them cannot be answered, whatever became of the others.
+   */
+  submitAllEncoded(requests: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    const isPlain = isPlainList(requests);
+    const count = isPlain === undefined ? 0 : new DataView(requests.buffer, requests.byteOffset).getUint32(0, true);
+    if (count === 0) settle.reject(RpcError.of('INPUT_INVALID', 'the bytes are no list of requests'));
+    else if (requests.length > LIMITS.kvCommandBytesMax) settle.reject(tooLong(requests.length));
+    else if (count > LIMITS.kvSessionCommandsMax) settle.reject(tooMany(count));
+    else if (isPlain === true && this.time !== undefined) {
+      this.group.submitAll(requests, count, options, new ListSubmission(this, requests, options, settle));
+    } else this.submitEach(requests, options, settle);
+  }
+
+  /** For {@link ListSubmission}: each by itself, wherever the leader is. */
+  submitEach(requests: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    const list = decodeByteList(requests) ?? [];
+    const replies = new GatheredReplies(list.length, settle);
+    for (const [at, request] of list.entries()) this.submitEncoded(request, options, replies.at(at));
+  }
+
+  /**
    * Reads this member's state once it is as new as `consistency` demands; `revision` is the state's.
    *
    * @throws RpcError `KV_COMPACTED`, `KV_REVISION_FUTURE`, `KV_INVALID`, `KV_RESERVED`, `KV_TOO_LARGE`, `NO_LEADER`,
@@ -222,6 +246,34 @@ class Submission implements CommandSettle {
     if (error.reason === 'NOT_LEADER') this.store.forward(this.request, this.options, this.settle);
     else this.settle.reject(error);
   }
+}
+
+/** The same for a list of them. */
+class ListSubmission implements CommandSettle {
+  private readonly store: MetadataStore;
+  private readonly requests: Uint8Array;
+  private readonly options: ProposeOptions | undefined;
+  private readonly settle: CommandSettle;
+
+  constructor(store: MetadataStore, requests: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle) {
+    this.store = store;
+    this.requests = requests;
+    this.options = options;
+    this.settle = settle;
+  }
+
+  resolve(replies: Uint8Array): void {
+    this.settle.resolve(replies);
+  }
+
+  reject(error: RpcError): void {
+    if (error.reason === 'NOT_LEADER') this.store.submitEach(this.requests, this.options, this.settle);
+    else this.settle.reject(error);
+  }
+}
+
+function tooMany(count: number): RpcError {
+  return RpcError.of('KV_TOO_LARGE', `${count} requests at once; ${LIMITS.kvSessionCommandsMax} are allowed`);
 }
 
 function tooLong(sizeBytes: number): RpcError {

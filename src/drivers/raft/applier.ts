@@ -1,8 +1,7 @@
-import { assert, FlotillaError } from '../../base/index.js';
+import { assert, decodeByteList, FlotillaError } from '../../base/index.js';
 import type { LogEntry, LogIndex, SnapshotMeta, SnapshotStore, StateMachine, Term } from '../../ports/index.js';
 import type { Apply } from '../../raft/index.js';
 import type { BatchProposer } from './batch-proposer.js';
-import { decodeCommands } from './command-codec.js';
 import type { GroupHost } from './host.js';
 
 /** What the rest of the group wants to know of the application. */
@@ -122,7 +121,7 @@ export class Applier {
   }
 
   private commandsOf({ index, data }: LogEntry): readonly Uint8Array[] {
-    const commands = decodeCommands(data);
+    const commands = decodeByteList(data);
     if (commands !== undefined) return commands;
     this.host.logger.error({ index }, 'an entry cannot be read and is passed over');
     return [];

@@ -49,8 +49,14 @@ export class BatchProposer {
     );
   }
 
-  /** Takes a command on, or rejects it at once. */
-  submit(bytes: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle, nowMs: number): void {
+  /** Takes a command on, or a list of `listed` commands, or rejects it at once. */
+  submit(
+    bytes: Uint8Array,
+    listed: number | undefined,
+    options: ProposeOptions | undefined,
+    settle: CommandSettle,
+    nowMs: number,
+  ): void {
     const refusal = this.refusalOf(bytes);
     if (refusal !== undefined) {
       this.host.counters.refused += 1;
@@ -59,7 +65,7 @@ export class BatchProposer {
     }
     const deadlineMs = nowMs + (options?.timeoutMs ?? this.host.options.proposeTimeoutMs);
     if (deadlineMs < this.deadlineMs) this.deadlineMs = deadlineMs;
-    this.queue.add({ bytes, deadlineMs, sinceMs: nowMs, settle }, options?.priority === 'urgent');
+    this.queue.add({ bytes, listed, deadlineMs, sinceMs: nowMs, settle }, options?.priority === 'urgent');
     this.host.wake();
   }
 

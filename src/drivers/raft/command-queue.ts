@@ -6,15 +6,14 @@ import { PendingBatch, type PendingCommand } from './pending-batch.js';
 export class CommandQueue {
   /** Bytes that wait, bookkeeping included. */
   bytes = 0;
+  /** Commands that wait; those of a list each for itself. */
+  length = 0;
   private readonly urgent = new FixedQueue<PendingCommand>();
   private readonly normal = new FixedQueue<PendingCommand>();
 
-  get length(): number {
-    return this.urgent.length + this.normal.length;
-  }
-
   add(command: PendingCommand, isUrgent: boolean): void {
     this.bytes += costOf(command);
+    this.length += command.listed ?? 1;
     (isUrgent ? this.urgent : this.normal).push(command);
   }
 
@@ -33,14 +32,19 @@ export class CommandQueue {
   take({ commandsMax, bytesMax }: BatchOptions): PendingBatch | undefined {
     const commands: PendingCommand[] = [];
     let bytes = 0;
-    while (commands.length < commandsMax) {
+    let count = 0;
+    for (;;) {
       const queue = this.urgent.length > 0 ? this.urgent : this.normal;
       const next = queue.peek();
-      if (next === undefined || (commands.length > 0 && bytes + next.bytes.length > bytesMax)) break;
+      if (next === undefined) break;
+      const { listed = 1 } = next;
+      // A list is never parted: alone it may be larger than an entry should be.
+      if (count > 0 && (count + listed > commandsMax || bytes + next.bytes.length > bytesMax)) break;
       queue.shift();
-      this.bytes -= costOf(next);
+      this.removed(next);
       commands.push(next);
       bytes += next.bytes.length;
+      count += listed;
     }
     return commands.length === 0 ? undefined : new PendingBatch(commands);
   }
@@ -69,12 +73,19 @@ export class CommandQueue {
       if (isDue) due.push(command);
       return !isDue;
     });
+    let count = 0;
     for (const command of due) {
-      this.bytes -= costOf(command);
+      this.removed(command);
       command.settle?.reject(error);
       command.settle = undefined;
+      count += command.listed ?? 1;
     }
-    return due.length;
+    return count;
+  }
+
+  private removed(command: PendingCommand): void {
+    this.bytes -= costOf(command);
+    this.length -= command.listed ?? 1;
   }
 }
 

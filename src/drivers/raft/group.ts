@@ -85,7 +85,14 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     const ended = this.whyEnded();
     if (ended !== undefined) settle.reject(ended);
     else if (this.engine === undefined || !this.board.isLeader) settle.reject(notLeader());
-    else this.engine.proposer.submit(command, options, settle, this.parts.clock.nowMs());
+    else this.engine.proposer.submit(command, undefined, options, settle, this.parts.clock.nowMs());
+  }
+
+  submitAll(commands: Uint8Array, count: number, options: ProposeOptions | undefined, settle: CommandSettle): void {
+    const ended = this.whyEnded();
+    if (ended !== undefined) settle.reject(ended);
+    else if (this.engine === undefined || !this.board.isLeader) settle.reject(notLeader());
+    else this.engine.proposer.submit(commands, count, options, settle, this.parts.clock.nowMs());
   }
 
   readBarrier(consistency: Consistency, options?: { readonly timeoutMs?: number | undefined }): Promise<void> {

@@ -1,10 +1,9 @@
-import type { RpcError } from '../../base/index.js';
+import { encodeByteList, type RpcError } from '../../base/index.js';
 import type { CommandSettle, LogIndex, Term } from '../../ports/index.js';
-import { encodeCommands } from './command-codec.js';
+import { type EncodableCommand, encodeCommands } from './command-codec.js';
 
-/** A command that was taken on. */
-export interface PendingCommand {
-  readonly bytes: Uint8Array;
+/** A command, or a list of some, that was taken on. */
+export interface PendingCommand extends EncodableCommand {
   readonly deadlineMs: number;
   readonly sinceMs: number;
   /** `undefined` once it has been answered. */
@@ -16,13 +15,16 @@ export class PendingBatch {
   index = 0 as LogIndex;
   term = 0 as Term;
   readonly payload: Uint8Array;
+  /** How many commands the entry holds. */
+  readonly size: number;
   private readonly commands: readonly PendingCommand[];
 
   constructor(commands: readonly PendingCommand[]) {
-    let bytes = 0;
-    for (const command of commands) bytes += command.bytes.length;
+    let size = 0;
+    for (const { listed = 1 } of commands) size += listed;
     this.commands = commands;
-    this.payload = encodeCommands(commands, bytes);
+    this.size = size;
+    this.payload = encodeCommands(commands);
   }
 
   /** Without the commands that have been answered, for a batch that was not proposed; `undefined` when none is left. */
@@ -32,23 +34,19 @@ export class PendingBatch {
     return left.length === 0 ? undefined : new PendingBatch(left);
   }
 
-  get size(): number {
-    return this.commands.length;
-  }
-
   /** One reply for each command; those whose time ran out have no use for theirs. */
   resolve(replies: readonly Uint8Array[]): void {
-    for (let at = 0; at < this.commands.length; at += 1) {
-      const command = this.commands[at];
-      const reply = replies[at];
-      if (command === undefined || reply === undefined) continue;
-      const { settle } = command;
+    let at = 0;
+    for (const command of this.commands) {
+      const { settle, listed } = command;
+      const next = at + (listed ?? 1);
       command.settle = undefined;
-      settle?.resolve(reply);
+      settle?.resolve(listed === undefined ? (replies[at] as Uint8Array) : encodeByteList(replies.slice(at, next)));
+      at = next;
     }
   }
 
-  /** Returns how many were still waiting. */
+  /** Returns how many commands were still waiting. */
   reject(error: RpcError): number {
     return this.rejectDue(Number.POSITIVE_INFINITY, error);
   }
@@ -61,7 +59,7 @@ export class PendingBatch {
       if (settle === undefined || command.deadlineMs > nowMs) continue;
       command.settle = undefined;
       settle.reject(error);
-      count += 1;
+      count += command.listed ?? 1;
     }
     return count;
   }

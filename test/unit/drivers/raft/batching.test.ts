@@ -1,35 +1,27 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { decodeCommands, encodeCommands } from '../../../../src/drivers/raft/command-codec.js';
+import { decodeByteList, encodeByteList } from '../../../../src/base/index.js';
+import { encodeCommands } from '../../../../src/drivers/raft/command-codec.js';
 import { bytes, endOf, GroupCluster, type GroupNode } from '../../../support/group-cluster.js';
 import type { ListMachine } from '../../../support/list-machine.js';
 
 describe('drivers/raft: batches', () => {
-  it('the payload of an entry gives back the commands it was made of', () => {
+  it('the payload of an entry gives back the commands it was made of, alone or listed', () => {
+    const command = fc.uint8Array({ maxLength: 50 });
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 20 }), (commands) => {
-        const size = commands.reduce((sum, { length }) => sum + length, 0);
+      fc.property(fc.array(fc.oneof(command, fc.array(command, { maxLength: 5 })), { maxLength: 20 }), (commands) => {
         const payload = encodeCommands(
-          commands.map((command) => ({ bytes: command })),
-          size,
+          commands.map((given) =>
+            Array.isArray(given)
+              ? { bytes: encodeByteList(given), listed: given.length }
+              : { bytes: given, listed: undefined },
+          ),
         );
-        expect(decodeCommands(payload)?.map((command) => [...command])).to.deep.equal(commands.map((c) => [...c]));
+        expect(decodeByteList(payload)?.map((bytes) => [...bytes])).to.deep.equal(
+          commands.flatMap((given) => (Array.isArray(given) ? given : [given])).map((bytes) => [...bytes]),
+        );
       }),
     );
-  });
-
-  it('bytes that are no payload are refused, whatever they are', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 60 }), (garbage) => {
-        const commands = decodeCommands(garbage);
-        if (commands === undefined) return;
-        const size = commands.reduce((sum, { length }) => sum + 4 + length, 4);
-        expect(size).to.equal(garbage.length);
-      }),
-    );
-    expect(decodeCommands(Uint8Array.of(0xff, 0xff, 0xff, 0xff))).to.equal(undefined);
-    expect(decodeCommands(Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0, 9))).to.equal(undefined);
-    expect(decodeCommands(Uint8Array.of(0, 0, 0, 0, 1))).to.equal(undefined);
   });
 
   it('a command on an idle group does not wait', async () => {
@@ -75,6 +67,43 @@ describe('drivers/raft: batches', () => {
     const long = Array.from({ length: 3 }, () => leader.group.propose(bytes('y'.repeat(60))));
     await cluster.run(Promise.all([...long, leader.group.propose(bytes('z'.repeat(500)))]));
     expect(leader.machine.batches.slice(3)).to.deep.equal([1, 1, 1, 1]);
+  });
+
+  it('commands that came as a list stay together, and are answered with the list of their replies', async () => {
+    const { cluster, leader } = await quiet({ batch: { commandsMax: 4 } });
+    const listOf = (...names: string[]) =>
+      new Promise<Uint8Array>((resolve, reject) =>
+        leader.group.submitAll(encodeByteList(names.map(bytes)), names.length, undefined, { resolve, reject }),
+      );
+    const lists = [listOf('a', 'b', 'c'), listOf('d', 'e'), listOf('f', 'g', 'h', 'i', 'j')];
+    const alone = leader.group.propose(bytes('k'));
+    expect(leader.group.status().queuedProposals).to.equal(11);
+    const replies = await cluster.run(Promise.all(lists));
+    expect(replies.map((list) => decodeByteList(list)?.map(String))).to.deep.equal([
+      ['1', '2', '3'],
+      ['4', '5'],
+      ['6', '7', '8', '9', '10'],
+    ]);
+    expect(String(await cluster.run(alone))).to.equal('11');
+    expect(leader.machine.batches).to.deep.equal([3, 2, 5, 1]);
+    expect(leader.group.counters.commands).to.equal(11);
+  });
+
+  it('a list whose time is over before it is proposed is refused whole', async () => {
+    const { cluster, leader } = await quiet({
+      ...{ raft: { uncommittedBytesMax: 200, electionTimeoutMs: 1_000 }, batch: { timeThresholdMs: 0 } },
+    });
+    for (const other of cluster.others(leader)) cluster.network.isolate(other.node);
+    const first = endOf(leader.group.propose(bytes('a'.repeat(150))));
+    await cluster.clock.advance(5);
+    const list = encodeByteList(['b'.repeat(80), 'c'.repeat(80)].map(bytes));
+    const late = endOf(
+      new Promise((resolve, reject) => leader.group.submitAll(list, 2, { timeoutMs: 50 }, { resolve, reject })),
+    );
+    expect(await cluster.run(late)).to.equal('PROPOSALS_FULL');
+    expect(leader.group.counters.refused).to.equal(2);
+    cluster.network.heal();
+    expect(await cluster.run(first)).to.equal('1');
   });
 
   it('an urgent command goes ahead of those that wait, and takes them along', async () => {
