@@ -16,7 +16,10 @@ export interface RecoveredLog {
   readonly stored: StoredLog;
   readonly start: WriterStart;
   readonly catalog: SegmentCatalog;
-  /** Zero this part of the last segment, durably, before writing: an unfinished write. */
+  /**
+   * Zero this part of the last segment, durably, before writing: the heads of an unfinished write. Were the record
+   * before them written once more as it was, they would continue it.
+   */
   readonly cut: { readonly from: number; readonly to: number } | undefined;
   /**
    * Write this part of the last segment again as it is, durably, before anything rests on it: no later record proves
@@ -89,17 +92,14 @@ export class LogRecovery {
     }
     const { scan, header, sizeBytes, unproven } = last;
     const segment = { header, sizeBytes, end: scan.end, chain: scan.chain };
-    const cut = scan.tail === 'torn' ? { from: scan.end, to: scan.usedBytes } : undefined;
+    const cut = scan.tail === 'torn' ? { from: scan.end, to: scan.tornTo } : undefined;
     return { stored, start: { shape, hardState, segment }, catalog, cut, unproven };
   }
 
   private readHeader(file: string, sequence: number, bytes: Buffer): SegmentHeader {
     const header = decodeSegmentHeader(bytes, this.crc32);
-    if (header === 'newerVersion') {
-      throw new FlotillaError(
-        'DATA_DIR_FOREIGN',
-        `${file} was written by a newer version of Flotilla; use that version`,
-      );
+    if (header === 'otherVersion') {
+      throw new FlotillaError('DATA_DIR_FOREIGN', `${file} was written by another version of Flotilla; use that one`);
     }
     if (header === 'notASegment' || header === 'damaged') throw new LogDamage(file, 0, 'the header does not verify');
     if (header.group !== this.group) {
@@ -179,6 +179,6 @@ function checkEnd({ file, header, scan }: LastSegment, next: SegmentHeader): voi
     throw new LogDamage(file, scan.end, 'the last record is not the one that the next segment follows');
   }
   if (scan.end > next.previousEnd || scan.tail !== 'clean') {
-    throw new LogDamage(file, next.previousEnd, 'bytes follow the end of the segment');
+    throw new LogDamage(file, next.previousEnd, 'records follow the end of the segment');
   }
 }

@@ -134,13 +134,14 @@ export class LogWriter {
    * Goes on in a new segment, whose first bytes are returned: the driver makes them durable at offset 0 of a file that
    * is otherwise of any content, gives the file its name, and only then writes more.
    *
-   * @param incarnation 32 random bits
+   * @param incarnation 32 random bits, for a log's first segment. The others count on from it, so that no two of a log
+   * have the same: a file may have been any of them before.
    */
   roll(segment: { readonly group: number; readonly incarnation: number; readonly sizeBytes: number }): Buffer {
     assert(this.isIdle, 'a roll when everything is durable');
     const header: SegmentHeader = {
       group: segment.group,
-      incarnation: segment.incarnation,
+      incarnation: this.nextIncarnation ?? segment.incarnation,
       sequence: this.sequence + 1,
       firstIndex: (this.shape.last + 1) as LogIndex,
       previousTerm: this.shape.lastTerm,
@@ -154,6 +155,10 @@ export class LogWriter {
     const first = Buffer.concat([encodeSegmentHeader(header, this.crc32), this.take().bytes]);
     this.written();
     return first;
+  }
+
+  private get nextIncarnation(): number | undefined {
+    return this.segment === undefined ? undefined : (this.segment.header.incarnation + INCARNATION_STEP) >>> 0;
   }
 
   private addSnapshot(meta: SnapshotMeta): void {
@@ -238,5 +243,7 @@ function recordEnd(entries: readonly LogEntry[], from: number): number {
   return to;
 }
 
+/** Odd, so that all 2^32 values come before one comes again; large, so that one flipped bit does not make another life. */
+const INCARNATION_STEP = 0x9e37_79b1;
 /** First size of a gather buffer; it grows to what one write takes. */
 const GATHER_BYTES = 64 * 1024;

@@ -6,12 +6,14 @@ import { HEADER_BYTES } from './segment-header.js';
  * A record of a segment, 8-byte aligned, little-endian:
  *
  * ```
- *   u32 crc · u32 body bytes · u32 chain · u8 type · 3 bytes F7 1A 00 · u32 synced · u32 own offset · body · zeros
+ *   u32 crc · u32 body bytes · u32 chain · u8 type · 3 bytes F7 1A 00 · u32 synced · u32 mark · body · zeros
  * ```
  *
  * - crc: over everything after it, padding included, starting from the segment's incarnation
- * - chain: the crc of the record before (of the header for the first one). A record that an earlier life of the file
- *   left behind, or that followed a cut tail, does not continue the chain.
+ * - mark: its own offset, xor the incarnation. It tells the records of this life of the file from those that earlier
+ *   lives left behind, and from copies of records in what users store, without a checksum: files are used again.
+ * - chain: the crc of the record before (of the header for the first one). A record that followed a cut tail does not
+ *   continue the chain.
  * - synced: everything before this offset was durable when the record was written. It tells damage from an unfinished
  *   write: a bad record followed, anywhere, by a good one that says "the bad place was durable" has been damaged.
  */
@@ -45,7 +47,7 @@ export function sealRecord(bytes: Buffer, at: number, record: RecordFields, crc3
   bytes.writeUInt32LE(record.chain, at + 8);
   bytes.writeUInt32LE(record.type | (MAGIC << 8), at + 12);
   bytes.writeUInt32LE(record.synced, at + 16);
-  bytes.writeUInt32LE(record.offset, at + 20);
+  bytes.writeUInt32LE((record.offset ^ record.incarnation) >>> 0, at + 20);
   const crc = crc32(bytes.subarray(at + 4, end), record.incarnation);
   bytes.writeUInt32LE(crc, at);
   return crc;
@@ -72,11 +74,22 @@ export interface ReadRecord {
   readonly synced: number;
 }
 
+/** Whether a record of this life of the segment begins at `at`, whole or not. `at` leaves room for a head. */
+export function isRecordHead(segment: DataView, at: number, incarnation: number): boolean {
+  if (segment.getUint32(at + 12, true) >>> 8 !== MAGIC) return false;
+  return (segment.getUint32(at + 20, true) ^ incarnation) >>> 0 === at;
+}
+
+/** Up to where all was durable when the record at `at` was written, by what its head says. */
+export function syncedOf(segment: Buffer, at: number): number {
+  return segment.readUInt32LE(at + 16);
+}
+
 /** The record at `at` of a segment's bytes; `undefined` when none verifies there. */
 export function readRecord(segment: Buffer, at: number, incarnation: number, crc32: Crc32): ReadRecord | undefined {
   if (at + RECORD_HEAD_BYTES > segment.length) return undefined;
   const mark = segment.readUInt32LE(at + 12);
-  if (mark >>> 8 !== MAGIC || segment.readUInt32LE(at + 20) !== at) return undefined;
+  if (mark >>> 8 !== MAGIC || (segment.readUInt32LE(at + 20) ^ incarnation) >>> 0 !== at) return undefined;
   const bodyBytes = segment.readUInt32LE(at + 4);
   if (bodyBytes > LIMITS.walRecordBytesMax) return undefined;
   const end = at + recordBytes(bodyBytes);

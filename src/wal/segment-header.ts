@@ -13,7 +13,7 @@ export interface SegmentHeader {
   /** Where the records of the segment before end, and the checksum of its last one; 0 for the first segment. */
   readonly previousEnd: number;
   readonly previousChain: number;
-  /** Drawn for this life of the file: the start value of its records' checksums. 32 bits. */
+  /** Of this life of the file, other than that of every other segment: in its records' marks, and the start value of their checksums. 32 bits. */
   readonly incarnation: number;
 }
 
@@ -42,7 +42,7 @@ export function encodeSegmentHeader(header: SegmentHeader, crc32: Crc32): Buffer
 export function decodeSegmentHeader(bytes: Buffer, crc32: Crc32): SegmentHeader | HeaderFault {
   if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 7) !== MAGIC) return 'notASegment';
   if (bytes.readUInt32LE(CRC_AT) !== crc32(bytes.subarray(0, CRC_AT))) return 'damaged';
-  if (bytes.readUInt8(7) !== VERSION) return 'newerVersion';
+  if (bytes.readUInt8(7) !== VERSION) return 'otherVersion';
   return {
     group: bytes.readUInt32LE(8),
     incarnation: bytes.readUInt32LE(12),
@@ -54,7 +54,7 @@ export function decodeSegmentHeader(bytes: Buffer, crc32: Crc32): SegmentHeader 
   };
 }
 
-export type HeaderFault = 'notASegment' | 'damaged' | 'newerVersion';
+export type HeaderFault = 'notASegment' | 'damaged' | 'otherVersion';
 
 /** The checksum a segment's first record follows: ties the records to the header. */
 export function firstChain(header: SegmentHeader, crc32: Crc32): number {
@@ -74,4 +74,5 @@ export function segmentSequence(name: string): number | undefined {
 export const HEADER_BYTES = 64;
 const CRC_AT = 60;
 const MAGIC = 'FLTLWAL';
-const VERSION = 1;
+/** 1 had no incarnation in the records' marks. */
+const VERSION = 2;

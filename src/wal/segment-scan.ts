@@ -1,5 +1,5 @@
 import type { Crc32 } from './crc32.js';
-import { RECORD, type ReadRecord, readRecord } from './record.js';
+import { isRecordHead, RECORD, RECORD_HEAD_BYTES, type ReadRecord, readRecord, syncedOf } from './record.js';
 import { firstChain, HEADER_BYTES, type SegmentHeader } from './segment-header.js';
 
 /** How the records of a segment end. */
@@ -9,7 +9,7 @@ export interface SegmentScan {
   /** The crc of the last of them (of the header when there is none). */
   readonly chain: number;
   /**
-   * - `clean`: nothing but zeros follows
+   * - `clean`: no record of this life of the file follows; zeros do, or what an earlier life left
    * - `torn`: an unfinished write follows, of which nothing can have been acknowledged
    * - `damaged`: what follows had been durable
    */
@@ -18,8 +18,8 @@ export interface SegmentScan {
   readonly provenTo: number;
   /** Offset of the later record that proves the damage. */
   readonly proofAt: number | undefined;
-  /** Offset after the last byte that is not zero. */
-  readonly usedBytes: number;
+  /** Offset behind the last head of a record of this life, whole or not; `end` when none follows. */
+  readonly tornTo: number;
 }
 
 /**
@@ -47,39 +47,41 @@ export function scanSegment(
     end = record.end;
     provenTo = record.synced;
   }
-  const usedBytes = usedLength(segment, end);
-  if (usedBytes === end) return { end, chain, tail: 'clean', provenTo, proofAt: undefined, usedBytes };
-  const proofAt = proofOfDamage(segment, end, usedBytes, incarnation, crc32);
-  return { end, chain, tail: proofAt === undefined ? 'torn' : 'damaged', provenTo, proofAt, usedBytes };
+  return { end, chain, provenTo, ...readTail(segment, end, incarnation, crc32) };
 }
 
-/** A record behind `bad` that was written when the bytes at `bad` were durable. */
-function proofOfDamage(
+/**
+ * What stands behind the records. Only heads with the mark of this life count: what earlier lives of the file left
+ * costs one comparison each 8 bytes and no checksum, so a used file is read about as fast as one of zeros (64 MiB in
+ * 10 to 20 ms).
+ *
+ * An unfinished write of which no head arrived goes unnoticed, and does no harm: what is left of it can only ever be
+ * completed by the same bytes, written again.
+ */
+function readTail(
   segment: Buffer,
-  bad: number,
-  usedBytes: number,
+  end: number,
   incarnation: number,
   crc32: Crc32,
-): number | undefined {
-  for (let at = bad + 8; at < usedBytes; at += 8) {
-    const record = readRecord(segment, at, incarnation, crc32);
-    if (record !== undefined && record.synced > bad) return at;
+): Pick<SegmentScan, 'tail' | 'proofAt' | 'tornTo'> {
+  const view = new DataView(segment.buffer, segment.byteOffset, segment.byteLength);
+  const lastHead = segment.length - RECORD_HEAD_BYTES;
+  let tornTo = end;
+  for (let at = end; at <= lastHead; at += 8) {
+    if (!isRecordHead(view, at, incarnation)) continue;
+    tornTo = at + RECORD_HEAD_BYTES;
+    if (provesDamage(segment, at, end, incarnation, crc32)) return { tail: 'damaged', proofAt: at, tornTo };
   }
-  return undefined;
+  return { tail: tornTo === end ? 'clean' : 'torn', proofAt: undefined, tornTo };
 }
 
-function usedLength(segment: Buffer, from: number): number {
-  let used = segment.length;
-  // Whole blocks first: most of a fresh segment is zeros.
-  while (used - from >= ZEROS.length && segment.compare(ZEROS, 0, ZEROS.length, used - ZEROS.length, used) === 0) {
-    used -= ZEROS.length;
-  }
-  while (used > from && segment[used - 1] === 0) used -= 1;
-  return used;
+/** Whether the record at `at` was written when the bytes at `bad` were durable. */
+function provesDamage(segment: Buffer, at: number, bad: number, incarnation: number, crc32: Crc32): boolean {
+  // Records of the unfinished write itself say that they are no proof before they are checked.
+  if (syncedOf(segment, at) <= bad) return false;
+  return readRecord(segment, at, incarnation, crc32) !== undefined;
 }
 
 function isKnown(type: number): boolean {
   return type >= RECORD.entries && type <= RECORD.seal;
 }
-
-const ZEROS = Buffer.alloc(4096);

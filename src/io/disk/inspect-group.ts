@@ -162,7 +162,7 @@ class SegmentWalk {
     const last = this.segments.at(-1);
     if (recovered?.cut !== undefined && last !== undefined) {
       const { from, to } = recovered.cut;
-      const what = `an unfinished write of ${to - from} bytes, of which nothing was acknowledged`;
+      const what = `an unfinished write of at least ${to - from} bytes, of which nothing was acknowledged`;
       const problem = { kind: 'torn', file: last.file, offset: from, endOffset: to, what, advice: CUT } as const;
       this.problems.push(problem);
     }

@@ -150,12 +150,12 @@ export class SimStorage {
   }
 }
 
-/** Where the records end, up to where they are proven to have been durable, and where anything stands at all. */
+/** Where the records end, up to where they are proven to have been durable, and where heads of an unfinished write end. */
 function boundsOf(segment: Buffer): { end: number; provenTo: number; usedTo: number; sizeBytes: number } | undefined {
   const header = decodeSegmentHeader(segment, systemCrc32);
   if (typeof header === 'string') return undefined;
-  const { end, provenTo, usedBytes } = scanSegment(segment, header, systemCrc32, () => undefined);
-  return { end, provenTo, usedTo: usedBytes, sizeBytes: segment.length };
+  const { end, provenTo, tornTo } = scanSegment(segment, header, systemCrc32, () => undefined);
+  return { end, provenTo, usedTo: tornTo, sizeBytes: segment.length };
 }
 
 /** As small as can be, so that logs have several. */

@@ -37,9 +37,12 @@ export class BufferLog {
   readonly writes: { readonly segment: number; readonly at: number }[] = [];
   readonly writer: LogWriter;
   private readonly segmentBytes: number;
+  private readonly leftBehind: readonly Buffer[];
 
-  constructor(segmentBytes = 4096) {
+  /** @param leftBehind segments of an earlier log: what the files of this one hold before they are used */
+  constructor(segmentBytes = 4096, leftBehind: readonly Buffer[] = []) {
     this.segmentBytes = segmentBytes;
+    this.leftBehind = leftBehind;
     const shape = new LogShape(0 as LogIndex, 0 as Term);
     this.writer = new LogWriter({ shape, hardState: undefined, segment: undefined }, crc32);
   }
@@ -68,8 +71,9 @@ export class BufferLog {
   private roll(next: LogBatch): void {
     this.flush();
     const sizeBytes = this.writer.segmentBytesFor(next, this.segmentBytes);
-    const incarnation = 0x1234_5678 + this.segments.length;
+    const incarnation = 0x1234_5678 + this.leftBehind.length;
     const segment = Buffer.alloc(sizeBytes);
+    this.leftBehind[this.segments.length % this.leftBehind.length]?.copy(segment);
     segment.set(this.writer.roll({ group: GROUP, incarnation, sizeBytes }));
     this.segments.push(segment);
   }
@@ -79,6 +83,16 @@ export function recover(segments: readonly Buffer[], group = GROUP): RecoveredLo
   const recovery = new LogRecovery(group, crc32);
   for (const [at, bytes] of segments.entries()) recovery.segment(segmentName(at + 1), at + 1, bytes);
   return recovery.finish();
+}
+
+/** Files of zeros, and files that held the same records in an earlier life: the worst that can stand behind a tail. */
+export const beginnings: fc.Arbitrary<'new' | 'used'> = fc.constantFrom('new', 'used');
+
+export function logOn(files: 'new' | 'used', segmentBytes: number, written: readonly LogBatch[]): BufferLog {
+  if (files === 'new') return new BufferLog(segmentBytes);
+  const earlier = new BufferLog(segmentBytes);
+  for (const one of [...written, ...written.slice(-1)]) earlier.write(one);
+  return new BufferLog(segmentBytes, earlier.segments);
 }
 
 /** What a log should hold after some batches, the plain way. */
