@@ -1,6 +1,7 @@
 import { assert, FixedQueue, LIMITS, RpcError } from '../../base/index.js';
-import type { KvCommand, KvReply, SessionStamp } from '../../kv/index.js';
+import type { SessionStamp } from '../../kv/index.js';
 import type { Clock, Logger, Timer } from '../../ports/index.js';
+import type { RunCommand } from './command-reply.js';
 
 /** A command that waits for its place in a session. */
 export interface SessionUser {
@@ -13,8 +14,7 @@ export interface SessionUser {
 export interface SessionKeeperDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Runs a command without a session that may be repeated as often as it takes. */
-  run(command: KvCommand, timeoutMs: number): Promise<KvReply>;
+  readonly run: RunCommand;
 }
 
 /**
@@ -81,7 +81,6 @@ export class SessionKeeper {
   private async grantOnce(): Promise<void> {
     try {
       const { answer } = await this.deps.run({ type: 'grantLease', ttlMs: TTL_MS, nowMs: 0 }, GRANT_TIMEOUT_MS);
-      assert(answer.type === 'lease', 'a lease for grantLease');
       this.current = new ClientSession(answer.lease);
       if (this.closed) return;
       this.usedAtMs = this.deps.clock.nowMs();

@@ -4,6 +4,7 @@ import { decodeReply, encodeRequest, type KvCommand, type KvReply } from '../../
 import type { Clock, CommandSettle, Random, Timer } from '../../ports/index.js';
 import { backoffMs } from '../../rpc/index.js';
 import type { ClientSession, SessionKeeper, SessionUser } from './client-session.js';
+import { ANSWERS, type ReplyTo } from './command-reply.js';
 
 /** What the calls of one client share. */
 export interface CommandHost {
@@ -13,8 +14,8 @@ export interface CommandHost {
   readonly sessions: SessionKeeper;
 }
 
-export interface CommandRequest {
-  readonly command: KvCommand;
+export interface CommandRequest<Command extends KvCommand = KvCommand> {
+  readonly command: Command;
   /**
    * - `session`: under a stamp, so that it counts once: repeated whatever happened
    * - `freely`: repeating it does no harm
@@ -31,10 +32,17 @@ export interface CommandRequest {
  * Runs a command until it has an answer, its time is over, or repeating it could execute it twice.
  *
  * @throws RpcError the reason of an error answer; `PROPOSAL_UNKNOWN` when no answer came and it may be executed;
- * `KV_SESSION_EXPIRED` likewise; `CANCELLED_BY_CALLER`; else the last attempt's error
+ * `KV_SESSION_EXPIRED` likewise; `PEER_VIOLATION` for an answer to another command; `CANCELLED_BY_CALLER`; else the last
+ * attempt's error
  */
-export function runCommand(host: CommandHost, request: CommandRequest): Promise<KvReply> {
-  return new Promise((resolve, reject) => new CommandCall(host, request, resolve, reject).start());
+export function runCommand<Command extends KvCommand>(
+  host: CommandHost,
+  request: CommandRequest<Command>,
+): Promise<ReplyTo<Command>> {
+  return new Promise((resolve, reject) => {
+    // That the answer is one to the command is what the call makes sure of.
+    new CommandCall(host, request, resolve as (reply: KvReply) => void, reject).start();
+  });
 }
 
 class CommandCall implements CommandSettle, SessionUser {
@@ -99,9 +107,12 @@ class CommandCall implements CommandSettle, SessionUser {
       return;
     }
     const { answer } = reply;
-    if (answer.type !== 'error') {
+    if (answer.type === ANSWERS[this.request.command.type]) {
       this.end();
       this.onReply(reply);
+    } else if (answer.type !== 'error') {
+      const what = `a director answered ${this.request.command.type} with ${answer.type}`;
+      this.fail(RpcError.of('PEER_VIOLATION', what, { maybeExecuted: true }));
     } else if (answer.reason === 'KV_SESSION_EXPIRED' && this.session !== undefined) {
       this.onSessionExpired(this.session, answer.message);
     } else this.fail(RpcError.of(answer.reason, answer.message), true);

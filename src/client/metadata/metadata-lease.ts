@@ -1,11 +1,10 @@
 import { RpcError } from '../../base/index.js';
-import type { KvCommand, KvReply } from '../../kv/index.js';
 import type { Clock, Timer } from '../../ports/index.js';
+import type { RunCommand } from './command-reply.js';
 
 export interface LeaseHost {
   readonly clock: Clock;
-  /** Runs a command that may be repeated as often as it takes. */
-  run(command: KvCommand, timeoutMs: number): Promise<KvReply>;
+  readonly run: RunCommand;
 }
 
 /**

@@ -1,9 +1,9 @@
-import { assert } from '../../base/index.js';
 import type { MetadataPort } from '../../drivers/metadata/index.js';
-import type { KvAnswer, KvCommand, KvReply, RangeOp } from '../../kv/index.js';
+import type { KvCommand, RangeOp } from '../../kv/index.js';
 import type { Clock, Logger, Random } from '../../ports/index.js';
 import { SessionKeeper } from './client-session.js';
-import { type CommandHost, type CommandRequest, runCommand } from './command-call.js';
+import { type CommandHost, runCommand } from './command-call.js';
+import type { ReplyTo, RunCommand } from './command-reply.js';
 import { checkedKey, type KeySelector, keyRangeOf } from './keys.js';
 import { LockQueue } from './lock-queue.js';
 import type {
@@ -63,7 +63,7 @@ export class Metadata implements MetadataApi, AsyncDisposable {
   constructor(deps: MetadataDependencies) {
     const { port, clock, random, logger } = deps;
     this.deps = deps;
-    const run = (command: KvCommand, timeoutMs: number) => this.freely(command, timeoutMs);
+    const run: RunCommand = (command, timeoutMs) => this.freely(command, timeoutMs);
     this.host = { port, clock, random, sessions: new SessionKeeper({ clock, logger, run }) };
   }
 
@@ -78,7 +78,7 @@ export class Metadata implements MetadataApi, AsyncDisposable {
     const { returnPrevious = false } = options;
     const lease = leaseIdOf(options.lease);
     const command = { type: 'put', key: checkedKey(key), value: bytesOfValue(value), lease, returnPrevious } as const;
-    const { answer, revision } = await this.write(command, 'put', options);
+    const { answer, revision } = await this.write(command, options);
     return { revision, previous: entryOf(answer.previous) };
   }
 
@@ -86,7 +86,7 @@ export class Metadata implements MetadataApi, AsyncDisposable {
   async delete(keys: KeySelector, options: DeleteOptions = {}): Promise<DeleteResult> {
     const { returnPrevious = false } = options;
     const command = { type: 'delete', range: keyRangeOf(keys), returnPrevious } as const;
-    const { answer, revision } = await this.write(command, 'delete', options);
+    const { answer, revision } = await this.write(command, options);
     return { revision, deleted: answer.deleted, previous: answer.previous.map((item) => new MetadataEntry(item)) };
   }
 
@@ -138,7 +138,7 @@ export class Metadata implements MetadataApi, AsyncDisposable {
    * ```
    */
   async txn(transaction: Transaction, options: WriteOptions = {}): Promise<TransactionResult> {
-    const { answer, revision } = await this.write(txnCommandOf(transaction), 'txn', options);
+    const { answer, revision } = await this.write(txnCommandOf(transaction), options);
     return transactionResultOf(answer, revision);
   }
 
@@ -149,8 +149,8 @@ export class Metadata implements MetadataApi, AsyncDisposable {
    */
   async lease(ttlMs: number, options: MetadataCallOptions = {}): Promise<MetadataLease> {
     const sentAtMs = this.deps.clock.nowMs();
-    const { answer } = await this.write({ type: 'grantLease', ttlMs, nowMs: 0 }, 'lease', options);
-    const run = (command: KvCommand, timeoutMs: number) => this.freely(command, timeoutMs);
+    const { answer } = await this.write({ type: 'grantLease', ttlMs, nowMs: 0 }, options);
+    const run: RunCommand = (command, timeoutMs) => this.freely(command, timeoutMs);
     return new MetadataLease({ clock: this.deps.clock, run }, answer.lease, ttlMs, sentAtMs);
   }
 
@@ -170,7 +170,7 @@ export class Metadata implements MetadataApi, AsyncDisposable {
    * themselves with what is old.
    */
   async compact(revision: number, options: MetadataCallOptions = {}): Promise<void> {
-    await this.write({ type: 'compact', revision }, 'compacted', options);
+    await this.write({ type: 'compact', revision }, options);
   }
 
   /**
@@ -218,43 +218,27 @@ export class Metadata implements MetadataApi, AsyncDisposable {
     return new LockQueue(this, prefixOf(kind, name));
   }
 
-  private async read(
-    keys: KeySelector,
-    options: RangeKeysOptions,
-    countOnly: boolean,
-  ): Promise<KvReply & { readonly answer: Answer<'range'> }> {
+  private async read(keys: KeySelector, options: RangeKeysOptions, countOnly: boolean): Promise<ReplyTo<RangeOp>> {
     const { limit = 0, revision = 0, keysOnly = false, consistency = 'default', timeoutMs, signal } = options;
     const command: RangeOp = { type: 'range', range: keyRangeOf(keys), limit, revision, keysOnly, countOnly };
-    return await this.run(
-      { command, repeat: 'freely', consistency, timeoutMs: timeoutMs ?? TIMEOUT_MS, signal },
-      'range',
-    );
+    const request = { command, repeat: 'freely', consistency, timeoutMs: timeoutMs ?? TIMEOUT_MS, signal } as const;
+    return runCommand(this.host, request);
   }
 
-  private write<Type extends KvAnswer['type']>(
-    command: KvCommand,
-    type: Type,
+  private write<Command extends KvCommand>(
+    command: Command,
     { timeoutMs, signal, exactlyOnce = true }: WriteOptions,
-  ): Promise<KvReply & { readonly answer: Answer<Type> }> {
+  ): Promise<ReplyTo<Command>> {
     const repeat = exactlyOnce ? 'session' : 'unlessUncertain';
-    return this.run({ command, repeat, consistency: undefined, timeoutMs: timeoutMs ?? TIMEOUT_MS, signal }, type);
+    const request = { command, repeat, consistency: undefined, timeoutMs: timeoutMs ?? TIMEOUT_MS, signal } as const;
+    return runCommand(this.host, request);
   }
 
-  private async run<Type extends KvAnswer['type']>(
-    request: CommandRequest,
-    type: Type,
-  ): Promise<KvReply & { readonly answer: Answer<Type> }> {
-    const reply = await runCommand(this.host, request);
-    assert(reply.answer.type === type, `an answer of type ${type}`);
-    return reply as KvReply & { readonly answer: Answer<Type> };
-  }
-
-  private freely(command: KvCommand, timeoutMs: number): Promise<KvReply> {
-    return runCommand(this.host, { command, repeat: 'freely', consistency: undefined, timeoutMs, signal: undefined });
+  private freely<Command extends KvCommand>(command: Command, timeoutMs: number): Promise<ReplyTo<Command>> {
+    const request = { command, repeat: 'freely', consistency: undefined, timeoutMs, signal: undefined } as const;
+    return runCommand(this.host, request);
   }
 }
-
-type Answer<Type extends KvAnswer['type']> = Extract<KvAnswer, { readonly type: Type }>;
 
 /** The end of a name is the end of its part of the prefix: `a` and `a/b` are different locks. */
 function prefixOf(kind: string, name: string): string {
