@@ -1,50 +1,41 @@
-import { assert } from '../base/index.js';
-import type { KeyVersion } from './key-version.js';
+import { NO_ROW } from './row-pages.js';
 
-/** What one revision changed: in key order; alone when it is one, as most are, to spare the array. */
-export type Changes = KeyVersion | readonly KeyVersion[];
-
-export function changesOf(changes: Changes): readonly KeyVersion[] {
-  return isOne(changes) ? [changes] : changes;
-}
-
-function isOne(changes: Changes): changes is KeyVersion {
-  return 'modRevision' in changes;
-}
-
-/** What each revision changed, without a gap from the first to the last: a queue that is read by number. */
+/** Versions in the order of their revisions, those of one revision in key order: a queue that is read by place. */
 export class ChangeLog {
-  private firstRevision = 0;
-  private items: Changes[] = [];
-  /** Where `firstRevision` stands: forgotten ones before it are cut off together. */
+  /** A power of two of places. */
+  private versions = new Int32Array(LENGTH_MIN);
   private start = 0;
+  length = 0;
 
-  /** The oldest revision that is there; `undefined` when there is none. */
-  get oldest(): number | undefined {
-    return this.start === this.items.length ? undefined : this.firstRevision;
+  /** The oldest is at 0. */
+  at(place: number): number {
+    return place < this.length ? (this.versions[(this.start + place) & (this.versions.length - 1)] as number) : NO_ROW;
   }
 
-  at(revision: number): Changes | undefined {
-    return revision < this.firstRevision ? undefined : this.items[this.start + revision - this.firstRevision];
+  push(version: number): void {
+    if (this.length === this.versions.length) this.resize(this.length * 2);
+    this.versions[(this.start + this.length) & (this.versions.length - 1)] = version;
+    this.length += 1;
   }
 
-  push(revision: number, changes: Changes): void {
-    if (this.start === this.items.length) this.firstRevision = revision;
-    assert(revision === this.firstRevision + this.items.length - this.start, 'revisions without a gap');
-    this.items.push(changes);
+  /** Takes the oldest; `NO_ROW` when there is none. */
+  shift(): number {
+    const oldest = this.at(0);
+    if (oldest === NO_ROW) return oldest;
+    this.start = (this.start + 1) & (this.versions.length - 1);
+    this.length -= 1;
+    if (this.versions.length > LENGTH_MIN && this.length * 8 < this.versions.length) this.resize(this.length * 2);
+    return oldest;
   }
 
-  /** Forgets the oldest revision. */
-  shift(): void {
-    this.items[this.start] = NOTHING;
-    this.start += 1;
-    this.firstRevision += 1;
-    if (this.start < CUT_AT || this.start * 2 < this.items.length) return;
-    this.items = this.items.slice(this.start);
+  private resize(lengthMin: number): void {
+    let length = LENGTH_MIN;
+    while (length < lengthMin) length *= 2;
+    const versions = new Int32Array(length);
+    for (let place = 0; place < this.length; place += 1) versions[place] = this.at(place);
+    this.versions = versions;
     this.start = 0;
   }
 }
 
-const NOTHING: Changes = [];
-/** A short log need not be cut. */
-const CUT_AT = 1_024;
+const LENGTH_MIN = 1_024;

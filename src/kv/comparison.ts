@@ -1,5 +1,5 @@
 import type { Comparison, Operator } from './command.js';
-import type { KeyValue } from './key-version.js';
+import type { KeyValue } from './key-value.js';
 
 /** Whether a comparison holds for what its key is now. */
 export function holds(item: KeyValue | undefined, comparison: Comparison): boolean {

@@ -2,7 +2,7 @@ import { LIMITS } from '../base/index.js';
 import type { DeleteOp, KvCommand, KvRequest, PutOp, RangeOp, TxnCommand, TxnOp } from './command.js';
 import { holds } from './comparison.js';
 import { type KeyRange, withoutReserved } from './key-range.js';
-import type { KeyValue } from './key-version.js';
+import type { KeyValue } from './key-value.js';
 import type { KvState } from './kv-state.js';
 import type { Lease } from './lease-table.js';
 import { Refusal } from './refusal.js';
@@ -65,7 +65,7 @@ function checkOps(state: KvState, ops: readonly TxnOp[], isUser: boolean): void 
       added += Buffer.byteLength(op.key) + op.value.length;
       if (op.lease !== 0) leased = counted(leased, op.lease);
     } else if (op.type === 'delete') {
-      deleted += state.store.keys(visible(op.range, isUser), LIMITS.kvDeletedKeysMax).length;
+      deleted += state.store.names(visible(op.range, isUser), LIMITS.kvDeletedKeysMax).length;
     } else state.store.checkRevision(op.revision);
   }
   for (const [lease, keys] of leased ?? []) checkLease(state, lease, keys, isUser);
@@ -107,7 +107,7 @@ function runPut(state: KvState, { key, value, lease, returnPrevious }: PutOp): P
 }
 
 function runDelete(state: KvState, { range, returnPrevious }: DeleteOp, isUser: boolean): DeleteReply {
-  const keys = state.store.keys(visible(range, isUser), LIMITS.kvDeletedKeysMax);
+  const keys = state.store.names(visible(range, isUser), LIMITS.kvDeletedKeysMax);
   const previous: KeyValue[] = [];
   let room = LIMITS.kvReplyBytesMax;
   for (const key of keys) {

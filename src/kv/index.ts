@@ -20,7 +20,7 @@ export {
   RESERVED_PREFIX,
   singleKey,
 } from './key-range.js';
-export type { KeyValue } from './key-version.js';
+export type { KeyValue } from './key-value.js';
 export { KvMachine } from './kv-machine.js';
 export type {
   DeleteReply,

@@ -149,7 +149,7 @@ export class KvMachine implements StateMachine {
   private applyCommand(bytes: Uint8Array): Remembered {
     const { plainPut } = this;
     if (plainPut.read(bytes)) {
-      return this.answered(plainPut, true) ?? this.remember(plainPut, true, this.runPut(bytes));
+      return this.answered(plainPut, true) ?? this.remember(plainPut, true, this.runPut());
     }
     let request: KvRequest;
     try {
@@ -191,13 +191,14 @@ export class KvMachine implements StateMachine {
     return reply;
   }
 
-  /** What `plainPut` has read from `bytes`. */
-  private runPut(bytes: Uint8Array): Remembered {
-    const { key, valueStart, valueEnd } = this.plainPut;
+  /** What `plainPut` has read. */
+  private runPut(): Remembered {
+    const { plainPut } = this;
+    const size = plainPut.keyEnd - plainPut.keyStart + plainPut.valueEnd - plainPut.valueStart;
     let refusal: KvAnswer | undefined;
     try {
-      this.state.checkRoom(key.length + valueEnd - valueStart, true);
-      this.state.putPart(key, bytes, valueStart, valueEnd);
+      this.state.checkRoom(size, true);
+      this.state.putEncoded(plainPut);
     } catch (error) {
       refusal = refusalOf(error);
     }

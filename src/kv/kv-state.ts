@@ -2,7 +2,7 @@ import { LIMITS } from '../base/index.js';
 import { LeaseTable } from './lease-table.js';
 import { Refusal } from './refusal.js';
 import { SessionTable } from './session-table.js';
-import { VersionStore } from './version-store.js';
+import { type EncodedPut, VersionStore } from './version-store.js';
 
 /** Everything the members agree on. */
 export class KvState {
@@ -17,15 +17,14 @@ export class KvState {
   }
 
   put(key: string, value: Uint8Array, lease: number): void {
-    const before = this.store.put(key, value, lease);
-    if (before !== undefined) this.leases.detach(before.lease, key);
+    this.leases.detach(this.store.put(key, value, lease), key);
     this.leases.attach(lease, key);
   }
 
-  /** {@link put} without a lease, for a value that stands in `bytes` from `from` to `to`. */
-  putPart(key: string, bytes: Uint8Array, from: number, to: number): void {
-    const before = this.store.putPart(key, bytes, from, to, 0);
-    if (before !== undefined) this.leases.detach(before.lease, key);
+  /** {@link put} without a lease, for a put that stands in bytes. */
+  putEncoded(put: EncodedPut): void {
+    const before = this.store.putEncoded(put);
+    if (before !== 0) this.leases.detach(before, put.bytes.toString('latin1', put.keyStart, put.keyEnd));
   }
 
   remove(key: string): boolean {

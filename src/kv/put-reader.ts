@@ -1,21 +1,24 @@
 import { LIMITS } from '../base/index.js';
 import type { SessionStamp } from './command.js';
 import { COMMAND_CODES, REQUEST_VERSION, SESSION_FLAG } from './command-codec.js';
+import type { EncodedPut } from './version-store.js';
 
 /**
  * Reads what nearly all commands are: a user's put under a session, of a short key in ASCII, without a lease and without
  * the wish for what was before. Everything else, whatever may be wrong with it included, is for `decodeRequest`. One
  * reader is used over and over: it is the stamp itself, and its fields hold until the next `read`.
  */
-export class PutReader implements SessionStamp {
+export class PutReader implements SessionStamp, EncodedPut {
   id = 0;
   sequence = 0;
   acknowledged = 0;
-  key = '';
-  /** Where the value stands in the command. */
+  /** The command. */
+  bytes: Buffer = NOTHING;
+  keyStart = 0;
+  keyEnd = 0;
+  keyHash = 0;
   valueStart = 0;
   valueEnd = 0;
-  private bytes: Uint8Array = NOTHING;
   private at = 0;
 
   /** False when the command is another one. */
@@ -37,8 +40,16 @@ export class PutReader implements SessionStamp {
     const end = start + size;
     if (size < 1 || size > KEY_BYTES_MAX || end > bytes.length) return false;
     // The byte 0 begins the cluster's keys.
-    for (let at = start; at < end; at += 1) if (((bytes[at] as number) - 1) >>> 0 >= 0x7f) return false;
-    this.key = bytes.toString('latin1', start, end);
+    let hash = FNV_BASIS;
+    for (let at = start; at < end; at += 1) {
+      const byte = bytes[at] as number;
+      if ((byte - 1) >>> 0 >= 0x7f) return false;
+      hash = Math.imul(hash ^ byte, FNV_PRIME);
+    }
+    this.keyStart = start;
+    this.keyEnd = end;
+    // Its low bits depend on the low bits of the key alone.
+    this.keyHash = hash ^ (hash >>> 15);
     this.at = end;
     return true;
   }
@@ -66,7 +77,9 @@ export class PutReader implements SessionStamp {
   }
 }
 
-const NOTHING = new Uint8Array(0);
+const NOTHING = Buffer.alloc(0);
 const PUT_CODE = COMMAND_CODES.indexOf('put');
 /** Longer ones are rare, and looking at each byte takes longer than the decoder then. */
 const KEY_BYTES_MAX = 256;
+const FNV_BASIS = 0x811c_9dc5;
+const FNV_PRIME = 0x0100_0193;

@@ -1,7 +1,7 @@
 import { RPC_REASONS, RpcError, type RpcReason } from '../base/index.js';
 import { ByteReader, MalformedBytes } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
-import type { KeyValue } from './key-version.js';
+import type { KeyValue } from './key-value.js';
 import type { KvAnswer, KvReply, TxnOpReply } from './reply.js';
 
 /** `version (1) · revision · code · fields`, in the manner of the command codec. */

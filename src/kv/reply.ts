@@ -1,5 +1,5 @@
 import type { RpcReason } from '../base/index.js';
-import type { KeyValue } from './key-version.js';
+import type { KeyValue } from './key-value.js';
 
 export interface PutReply {
   readonly type: 'put';

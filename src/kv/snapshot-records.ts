@@ -1,10 +1,11 @@
 import { ByteReader, MalformedBytes } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
-import { KeyVersion } from './key-version.js';
+import type { KeyValue } from './key-value.js';
 import { KvState } from './kv-state.js';
 import type { Lease } from './lease-table.js';
 import { encodePutReply } from './reply-codec.js';
 import { REPLY_FORGOTTEN, type Remembered } from './reply-window.js';
+import type { VersionTable } from './version-table.js';
 
 /**
  * The state as a sequence of records, each a code and its fields: head, versions in order, leases, sessions, replies,
@@ -24,12 +25,9 @@ export function* writeRecords(state: KvState, writer: ByteWriter, fullBytes: num
   const { store, leases, sessions } = state;
   writeHead(writer, state);
   let count = 1;
-  for (const history of store.histories()) {
-    for (const version of history.all()) {
-      writeVersion(writer, version);
-      count += 1;
-      if (writer.length >= fullBytes) yield;
-    }
+  for (const _ of store.write(writer, writeVersion)) {
+    count += 1;
+    if (writer.length >= fullBytes) yield;
   }
   for (const [, lease] of leases.leases.entries()) {
     writeLease(writer, lease);
@@ -77,23 +75,26 @@ function writeReply(writer: ByteWriter, session: number, sequence: number, reply
   if (reply !== REPLY_FORGOTTEN) writer.data(typeof reply === 'number' ? encodePutReply(reply) : reply);
 }
 
-function writeVersion(writer: ByteWriter, version: KeyVersion): void {
+function writeVersion(writer: ByteWriter, name: string, versions: VersionTable, version: number): void {
   writer.byte(RECORD.version);
-  writer.text(version.key);
-  writer.uint(version.modRevision);
-  writer.byte(version.isLive ? 1 : 0);
-  if (!version.isLive) return;
-  writer.uint(version.createRevision);
-  writer.uint(version.version);
-  writer.uint(version.lease);
-  writer.data(version.value);
+  writer.text(name);
+  writer.uint(versions.modRevisionOf(version));
+  writer.byte(versions.isLive(version) ? 1 : 0);
+  if (!versions.isLive(version)) return;
+  writer.uint(versions.createRevisionOf(version));
+  writer.uint(versions.versionOf(version));
+  writer.uint(versions.leaseOf(version));
+  versions.writeValue(version, writer);
 }
 
 /** Puts a state together from its records. Methods throw `MalformedBytes`. */
 export class RecordLoader {
   private readonly state = new KvState();
-  private readonly changes = new Map<number, KeyVersion[]>();
-  private before: KeyVersion | undefined;
+  /** Versions that are changes since what was forgotten, in key order. */
+  private readonly changes: number[] = [];
+  /** Of the last version. */
+  private key = '';
+  private lease = 0;
   private count = 0;
   private isComplete = false;
 
@@ -107,12 +108,16 @@ export class RecordLoader {
     if (!this.isComplete) throw new MalformedBytes('the end is missing');
     this.endKey();
     const { store } = this.state;
-    // Versions came in key order, so the changes of each revision are in key order as well.
-    for (let revision = store.forgottenRevision + 1; revision <= store.revision; revision += 1) {
-      const changes = this.changes.get(revision);
-      if (changes === undefined) throw new MalformedBytes('the changes of a revision are missing');
-      store.changes.push(revision, changes);
+    // The order of a revision's changes, which is that of their keys, stays.
+    const changes = this.changes.sort((a, b) => store.revisionOf(a) - store.revisionOf(b));
+    let revision = store.forgottenRevision;
+    for (const change of changes) {
+      const next = store.revisionOf(change);
+      if (next > revision + 1) throw new MalformedBytes('the changes of a revision are missing');
+      revision = next;
+      store.changes.push(change);
     }
+    if (revision !== store.revision) throw new MalformedBytes('the changes of the last revisions are missing');
     return this.state;
   }
 
@@ -162,21 +167,17 @@ export class RecordLoader {
     const { store } = this.state;
     const key = reader.text();
     const modRevision = reader.uint();
-    const version = reader.byte() === 1 ? readValue(reader, key, modRevision) : KeyVersion.end(key, modRevision);
-    if (this.before?.key !== key) this.endKey();
-    this.before = version;
-    store.load(version);
-    if (modRevision <= store.forgottenRevision) return;
-    const changes = this.changes.get(modRevision);
-    if (changes === undefined) this.changes.set(modRevision, [version]);
-    else changes.push(version);
+    const item = reader.byte() === 1 ? readValue(reader) : undefined;
+    if (this.key !== key) this.endKey();
+    this.key = key;
+    this.lease = item?.lease ?? 0;
+    const version = store.load(key, modRevision, item);
+    if (modRevision > store.forgottenRevision) this.changes.push(version);
   }
 
   /** The last version of a key is what it is now. */
   private endKey(): void {
-    const { before } = this;
-    if (before?.isLive !== true) return;
-    this.state.leases.attach(before.lease, before.key);
+    this.state.leases.attach(this.lease, this.key);
   }
 
   private loadLease(reader: ByteReader): void {
@@ -195,10 +196,9 @@ export class RecordLoader {
   }
 }
 
-function readValue(reader: ByteReader, key: string, modRevision: number): KeyVersion {
+function readValue(reader: ByteReader): Omit<KeyValue, 'key' | 'modRevision'> {
   const [createRevision, version, lease] = [reader.uint(), reader.uint(), reader.uint()];
-  const value = Uint8Array.prototype.slice.call(reader.data());
-  return new KeyVersion(key, { createRevision, modRevision, version, lease }, value, 0, value.length);
+  return { createRevision, version, lease, value: reader.data() };
 }
 
 const RECORD = { head: 1, version: 2, lease: 3, session: 4, reply: 5, end: 6 } as const;

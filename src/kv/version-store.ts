@@ -1,25 +1,28 @@
 import { assert, LIMITS } from '../base/index.js';
-import { ChangeLog, type Changes, changesOf } from './change-log.js';
+import type { ByteWriter } from './byte-writer.js';
+import { ChangeLog } from './change-log.js';
 import type { RangeOp } from './command.js';
-import { KeyHistory } from './key-history.js';
 import { isSingleKey, type KeyRange } from './key-range.js';
-import { type KeyValue, KeyVersion, NO_VALUE } from './key-version.js';
+import { KeyTable } from './key-table.js';
+import { type KeyValue, NO_VALUE } from './key-value.js';
 import { Refusal } from './refusal.js';
 import type { RangeReply } from './reply.js';
-import { compareKeys, SortedMap } from './sorted-map.js';
-import { ValueArena } from './value-arena.js';
+import { NO_ROW } from './row-pages.js';
+import { compareKeys } from './sorted-map.js';
+import { VersionTable } from './version-table.js';
 
 /**
  * Keys and their history since the last compaction.
  *
  * ```
- *   ordered   key -> its versions, in key order      ranges, snapshots
- *   byKey     the same by hash                       everything about one key
- *   changes   revision -> what it changed            watches, forgetting
+ *   keys      name -> key (a number), by hash and in order     key -> its newest and its oldest version
+ *   versions  version (a number) -> revisions, value, key, the key's version before and after it
+ *   changes   versions in the order of their revisions         watches, forgetting
  * ```
  *
- * All hold the same immutable versions. A revision is begun by the first `put` or `remove` and ended by `commit`; until
- * then reads of the latest state see it, but it is not `revision` yet.
+ * A revision is begun by the first `put` or `remove` and ended by `commit`; until then reads of the latest state see it,
+ * but it is not `revision` yet. Numbers of keys and versions are this member's own: no reply, snapshot or hash may
+ * depend on them.
  */
 export class VersionStore {
   /** The last complete revision; grows by one with every change. */
@@ -34,100 +37,135 @@ export class VersionStore {
   liveBytes = 0;
   /** Of the latest state. */
   keyCount = 0;
-  /** What each revision since `forgottenRevision` changed, in key order. */
+  /** What the revisions since `forgottenRevision` have changed. */
   readonly changes = new ChangeLog();
-  private ordered = new SortedMap<string, KeyHistory>(compareKeys);
-  private readonly values = new ValueArena();
-  private readonly byKey = new Map<string, KeyHistory>();
-  /** Raised by `copy`: histories of earlier ones are shared with copies. */
-  private epoch = 0;
+  private keys = new KeyTable();
+  private versions = new VersionTable();
   /** Of the revision that has begun: the first change, and all of them when there are more. */
-  private firstChange: KeyVersion | undefined;
-  private allChanges: KeyVersion[] | undefined;
+  private firstChange = NO_ROW;
+  private allChanges: number[] | undefined;
 
   /** What a key is now. */
-  get(key: string): KeyValue | undefined {
-    return this.byKey.get(key)?.live?.toKeyValue();
+  get(name: string): KeyValue | undefined {
+    const version = this.liveOf(this.keys.find(name));
+    return version === NO_ROW ? undefined : this.item(name, version);
   }
 
   /** The lease that a key ends with; 0 for none. */
-  leaseOf(key: string): number {
-    return this.byKey.get(key)?.live?.lease ?? 0;
+  leaseOf(name: string): number {
+    const version = this.liveOf(this.keys.find(name));
+    return version === NO_ROW ? 0 : this.versions.leaseOf(version);
   }
 
-  /** A value is copied: it may be part of a larger buffer. Returns what the key was before. */
-  put(name: string, value: Uint8Array, lease: number): KeyVersion | undefined {
-    return this.putPart(name, value, 0, value.length, lease);
+  /** The value is copied: it may be part of a larger buffer. Returns the lease that the key ended with before; 0 for none. */
+  put(name: string, value: Uint8Array, lease: number): number {
+    const found = this.keys.find(name);
+    const key = found === NO_ROW ? this.keys.add(name) : found;
+    return this.putPart(key, value, 0, value.length, lease);
   }
 
-  /** {@link put} for a value that stands in `bytes` from `from` to `to`. */
-  putPart(name: string, bytes: Uint8Array, from: number, to: number, lease: number): KeyVersion | undefined {
-    const history = this.own(name);
-    const { key } = history;
-    const before = history.live;
-    const modRevision = this.revision + 1;
-    const createRevision = before?.createRevision ?? modRevision;
-    const version = (before?.version ?? 0) + 1;
-    this.values.add(bytes, from, to);
-    const { block, start } = this.values;
-    const numbers = { createRevision, modRevision, version, lease };
-    const put = new KeyVersion(key, numbers, block, start, to - from);
-    if (before === undefined) {
-      this.keyCount += 1;
-      this.liveBytes += history.keyBytes;
-    }
-    this.liveBytes += put.size - (before?.size ?? 0);
-    this.record(history, put);
-    return before;
+  /** {@link put} without a lease, for a put that stands in bytes. */
+  putEncoded({ bytes, keyStart, keyEnd, keyHash, valueStart, valueEnd }: EncodedPut): number {
+    const found = this.keys.findBytes(bytes, keyStart, keyEnd, keyHash);
+    const key = found === NO_ROW ? this.keys.add(bytes.toString('latin1', keyStart, keyEnd)) : found;
+    return this.putPart(key, bytes, valueStart, valueEnd, 0);
   }
 
   /** False when the key does not exist. */
-  remove(key: string): boolean {
-    const before = this.byKey.get(key)?.live;
-    if (before === undefined) return false;
-    const history = this.own(key);
+  remove(name: string): boolean {
+    const key = this.keys.find(name);
+    const before = this.liveOf(key);
+    if (before === NO_ROW) return false;
     this.keyCount -= 1;
-    this.liveBytes -= history.keyBytes + before.size;
-    this.record(history, KeyVersion.end(key, this.revision + 1));
+    this.liveBytes -= this.keys.bytesOf(key) + this.versions.sizeOf(before);
+    this.record(key, this.versions.add(key, before, this.revision + 1), 0);
     return true;
   }
 
-  /** Ends the revision, if there is a change; returns its changes. */
-  commit(): Changes {
-    const { firstChange } = this;
-    if (firstChange === undefined) return NOTHING;
-    const changed = this.allChanges?.sort(byKey) ?? firstChange;
-    this.firstChange = undefined;
+  /** Ends the revision, if there is a change; returns the number of changes, which are the last ones of `changes`. */
+  commit(): number {
+    const { firstChange, allChanges } = this;
+    if (firstChange === NO_ROW) return 0;
+    this.firstChange = NO_ROW;
     this.allChanges = undefined;
     this.revision += 1;
-    this.changes.push(this.revision, changed);
-    return changed;
+    if (allChanges === undefined) {
+      this.changes.push(firstChange);
+      return 1;
+    }
+    allChanges.sort((a, b) => compareKeys(this.nameOf(a), this.nameOf(b)));
+    for (const version of allChanges) this.changes.push(version);
+    return allChanges.length;
   }
 
-  /** The newest version of a key at or before a revision, if it is a value and still known. */
-  at(key: string, revision: number): KeyValue | undefined {
-    return this.byKey.get(key)?.at(revision)?.toKeyValue();
+  /** The key of a version. */
+  nameOf(version: number): string {
+    return this.keys.nameOf(this.versions.keyOf(version));
   }
 
-  /** Every key that has versions, in order. */
-  *histories(): Generator<KeyHistory> {
-    for (const [, history] of this.ordered.entries()) yield history;
+  revisionOf(version: number): number {
+    return this.versions.modRevisionOf(version);
   }
 
-  /** Adds a version as it is, from a snapshot: in the order of {@link histories} and of their versions. */
-  load(version: KeyVersion): void {
-    const history = this.own(version.key);
-    const before = history.live;
-    if (before !== undefined) {
+  /** Bytes that a version counts for. */
+  bytesOf(version: number): number {
+    return this.keys.bytesOf(this.versions.keyOf(version)) + this.versions.sizeOf(version);
+  }
+
+  /** A version for readers; `undefined` for the end of a key. */
+  itemOf(version: number): KeyValue | undefined {
+    return this.versions.isLive(version) ? this.item(this.nameOf(version), version) : undefined;
+  }
+
+  /** What a version's key was before it, if that is still known. */
+  itemBefore(version: number): KeyValue | undefined {
+    if (this.keys.oldestOf(this.versions.keyOf(version)) === version) return undefined;
+    return this.itemOf(this.versions.olderThan(version));
+  }
+
+  /** Where in `changes` those of a revision and the ones after it begin. */
+  changesFrom(revision: number): number {
+    let [low, high] = [0, this.changes.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.revisionOf(this.changes.at(middle)) < revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Writes all versions in the order of their keys, those of a key from the oldest on; yields after each. */
+  *write(writer: ByteWriter, writeVersion: WriteVersion): Generator<void> {
+    const { keys, versions } = this;
+    for (const [name, key] of keys.entries()) {
+      const newest = keys.newestOf(key);
+      // What the newest is followed by is not a copy's.
+      for (let version = keys.oldestOf(key); ; version = versions.newerThan(version)) {
+        writeVersion(writer, name, versions, version);
+        yield;
+        if (version === newest) break;
+      }
+    }
+  }
+
+  /** Adds a version as it is, from a snapshot, in the order of {@link write}; `item` is `undefined` for an end. */
+  load(name: string, modRevision: number, item: Omit<KeyValue, 'key' | 'modRevision'> | undefined): number {
+    const found = this.keys.find(name);
+    const key = found === NO_ROW ? this.keys.add(name) : found;
+    const before = this.liveOf(key);
+    if (before !== NO_ROW) {
       this.keyCount -= 1;
-      this.liveBytes -= history.keyBytes + before.size;
+      this.liveBytes -= this.keys.bytesOf(key) + this.versions.sizeOf(before);
     }
-    if (version.isLive) {
+    const version = this.versions.add(key, this.keys.newestOf(key), modRevision);
+    if (item !== undefined) {
+      this.versions.setNumbers(version, item.createRevision, item.version, item.lease);
+      this.versions.setBytes(version, item.value, 0, item.value.length);
       this.keyCount += 1;
-      this.liveBytes += history.keyBytes + version.size;
+      this.liveBytes += this.keys.bytesOf(key) + item.value.length;
     }
-    history.push(version);
-    this.bytes += history.keyBytes + version.size;
+    this.link(key, version, item?.value.length ?? 0);
+    return version;
   }
 
   /** @throws Refusal `KV_COMPACTED`, `KV_REVISION_FUTURE` */
@@ -145,30 +183,31 @@ export class VersionStore {
 
   /** The revision must have been checked. */
   range(op: RangeOp): RangeReply {
-    const source = op.revision === 0 ? this.live(op.range) : this.past(op.range, op.revision);
+    const source = this.versionsIn(op.range, op.revision);
     if (op.countOnly) return { type: 'range', items: [], count: countOf(source), more: false };
     const items: KeyValue[] = [];
     let bytes = 0;
-    for (const item of source) {
-      const size = ITEM_BYTES + item.key.length * 3 + (op.keysOnly ? 0 : item.size);
+    for (const version of source) {
+      const name = this.nameOf(version);
+      const size = ITEM_BYTES + name.length * 3 + (op.keysOnly ? 0 : this.versions.sizeOf(version));
       const isFull = items.length > 0 && bytes + size > LIMITS.kvReplyBytesMax;
       if (isFull || (op.limit > 0 && items.length === op.limit)) {
         return { type: 'range', items, count: items.length, more: true };
       }
-      items.push(op.keysOnly ? item.toKeyValue(NO_VALUE) : item.toKeyValue());
+      items.push(this.item(name, version, op.keysOnly ? NO_VALUE : undefined));
       bytes += size;
     }
     return { type: 'range', items, count: items.length, more: false };
   }
 
   /** The keys of a range, up to one more than `max`. */
-  keys(range: KeyRange, max: number): string[] {
-    const keys: string[] = [];
-    for (const { key } of this.live(range)) {
-      keys.push(key);
-      if (keys.length > max) break;
+  names(range: KeyRange, max: number): string[] {
+    const names: string[] = [];
+    for (const version of this.versionsIn(range, 0)) {
+      names.push(this.nameOf(version));
+      if (names.length > max) break;
     }
-    return keys;
+    return names;
   }
 
   /** From now on states before `revision` cannot be read. What only they need is forgotten by {@link forgetSome}. */
@@ -182,24 +221,26 @@ export class VersionStore {
    * part by part with the commands, so that no command takes long and all members have forgotten the same.
    */
   forgetSome(changesMax: number): void {
-    let left = changesMax;
-    while (left > 0 && this.forgottenRevision < this.compactRevision) {
-      const { oldest } = this.changes;
-      if (oldest === undefined || oldest > this.compactRevision) {
+    if (this.forgottenRevision >= this.compactRevision) return;
+    const { changes } = this;
+    for (let left = changesMax; left > 0; ) {
+      const revision = changes.length === 0 ? Number.POSITIVE_INFINITY : this.revisionOf(changes.at(0));
+      if (revision > this.compactRevision) {
         this.forgottenRevision = this.compactRevision;
         return;
       }
-      const changes = changesOf(this.changes.at(oldest) ?? NOTHING);
-      for (const change of changes) this.forgetBefore(change);
-      this.changes.shift();
-      this.forgottenRevision = oldest;
-      left -= changes.length;
+      do {
+        this.forgetBefore(changes.shift());
+        left -= 1;
+      } while (changes.length > 0 && this.revisionOf(changes.at(0)) === revision);
+      this.forgottenRevision = revision;
+      if (revision === this.compactRevision) return;
     }
   }
 
-  /** A frozen copy, for {@link histories} and the numbers only: what a snapshot is written from. */
+  /** A frozen copy, for {@link write} and the numbers only: what a snapshot is written from. */
   copy(): VersionStore {
-    assert(this.firstChange === undefined, 'a copy between two revisions');
+    assert(this.firstChange === NO_ROW, 'a copy between two revisions');
     const copy = new VersionStore();
     copy.revision = this.revision;
     copy.compactRevision = this.compactRevision;
@@ -207,75 +248,121 @@ export class VersionStore {
     copy.bytes = this.bytes;
     copy.liveBytes = this.liveBytes;
     copy.keyCount = this.keyCount;
-    copy.ordered = this.ordered.copy();
-    this.epoch += 1;
+    copy.keys = this.keys.copy();
+    copy.versions = this.versions.copy();
     return copy;
   }
 
-  /** The history of a key, made if need be, that no copy of the store shares. */
-  private own(key: string): KeyHistory {
-    const found = this.byKey.get(key);
-    if (found?.epoch === this.epoch) return found;
-    const own = found === undefined ? new KeyHistory(key, this.epoch) : found.copy(this.epoch);
-    this.byKey.set(key, own);
-    this.ordered.set(key, own);
-    return own;
+  private putPart(key: number, bytes: Uint8Array, from: number, to: number, lease: number): number {
+    const { versions } = this;
+    const before = this.keys.newestOf(key);
+    const modRevision = this.revision + 1;
+    const put = versions.add(key, before, modRevision);
+    const size = to - from;
+    let leaseBefore = 0;
+    if (before !== NO_ROW && versions.isLive(before)) {
+      leaseBefore = versions.leaseOf(before);
+      versions.setNumbers(put, versions.createRevisionOf(before), versions.versionOf(before) + 1, lease);
+      this.liveBytes += size - versions.sizeOf(before);
+    } else {
+      versions.setNumbers(put, modRevision, 1, lease);
+      this.keyCount += 1;
+      this.liveBytes += this.keys.bytesOf(key) + size;
+    }
+    versions.setBytes(put, bytes, from, to);
+    this.record(key, put, size);
+    return leaseBefore;
   }
 
-  private record(history: KeyHistory, version: KeyVersion): void {
-    history.push(version);
-    if (this.firstChange === undefined) this.firstChange = version;
+  /** A key's newest version, if it is a value. */
+  private liveOf(key: number): number {
+    const newest = key === NO_ROW ? NO_ROW : this.keys.newestOf(key);
+    return newest !== NO_ROW && this.versions.isLive(newest) ? newest : NO_ROW;
+  }
+
+  private record(key: number, version: number, size: number): void {
+    this.link(key, version, size);
+    if (this.firstChange === NO_ROW) this.firstChange = version;
     else if (this.allChanges === undefined) this.allChanges = [this.firstChange, version];
     else this.allChanges.push(version);
-    this.bytes += history.keyBytes + version.size;
+  }
+
+  private link(key: number, version: number, size: number): void {
+    this.keys.setNewest(key, version);
+    if (this.keys.oldestOf(key) === NO_ROW) this.keys.setOldest(key, version);
+    this.bytes += this.keys.bytesOf(key) + size;
   }
 
   /** The version before a change can be seen only in revisions before it; the end of a key is as good as no version. */
-  private forgetBefore(change: KeyVersion): void {
-    const history = this.own(change.key);
-    const before = history.oldest;
-    if (before !== undefined && before.modRevision < change.modRevision) this.forgetOldest(history, before);
-    if (!change.isLive) this.forgetOldest(history, change);
-    if (!history.isEmpty) return;
-    this.byKey.delete(change.key);
-    this.ordered.delete(change.key);
+  private forgetBefore(change: number): void {
+    const key = this.versions.keyOf(change);
+    const before = this.keys.oldestOf(key);
+    if (before !== change) this.forgetOldest(key, before);
+    if (!this.versions.isLive(change)) this.forgetOldest(key, change);
+    if (this.keys.oldestOf(key) === NO_ROW) this.keys.delete(key);
   }
 
-  private forgetOldest(history: KeyHistory, version: KeyVersion): void {
-    assert(history.oldest === version, 'versions that are forgotten in order');
-    history.shift();
-    this.bytes -= history.keyBytes + version.size;
+  private forgetOldest(key: number, version: number): void {
+    assert(this.keys.oldestOf(key) === version, 'versions that are forgotten in order');
+    const oldest = this.versions.newerThan(version);
+    this.keys.setOldest(key, oldest);
+    if (oldest === NO_ROW) this.keys.setNewest(key, NO_ROW);
+    this.bytes -= this.keys.bytesOf(key) + this.versions.sizeOf(version);
+    this.versions.release(version);
   }
 
-  private *live(range: KeyRange): Generator<KeyVersion> {
+  /** The live versions of a range at a revision, 0 for now, in key order. */
+  private *versionsIn(range: KeyRange, revision: number): Generator<number> {
     if (isSingleKey(range)) {
-      const item = this.byKey.get(range.from)?.live;
-      if (item !== undefined) yield item;
+      const version = this.versionAt(this.keys.find(range.from), revision);
+      if (version !== NO_ROW) yield version;
       return;
     }
-    for (const [key, { live }] of this.ordered.entries(range.from)) {
-      if (range.to !== undefined && key >= range.to) return;
-      if (live !== undefined) yield live;
+    for (const [name, key] of this.keys.entries(range.from)) {
+      if (range.to !== undefined && name >= range.to) return;
+      const version = this.versionAt(key, revision);
+      if (version !== NO_ROW) yield version;
     }
   }
 
-  private *past(range: KeyRange, revision: number): Generator<KeyVersion> {
-    for (const [key, history] of this.ordered.entries(range.from)) {
-      if (range.to !== undefined && key >= range.to) return;
-      const item = history.at(revision);
-      if (item !== undefined) yield item;
-    }
+  /** What a key was after a revision, 0 for now, if that is a value and still known. */
+  private versionAt(key: number, revision: number): number {
+    if (revision === 0 || key === NO_ROW) return this.liveOf(key);
+    const { versions } = this;
+    const oldest = this.keys.oldestOf(key);
+    let version = this.keys.newestOf(key);
+    if (versions.modRevisionOf(oldest) > revision) return NO_ROW;
+    // Ends with the oldest at the latest.
+    while (versions.modRevisionOf(version) > revision) version = versions.olderThan(version);
+    return versions.isLive(version) ? version : NO_ROW;
+  }
+
+  private item(key: string, version: number, value = this.versions.valueOf(version)): KeyValue {
+    const { versions } = this;
+    return {
+      key,
+      value,
+      createRevision: versions.createRevisionOf(version),
+      modRevision: versions.modRevisionOf(version),
+      version: versions.versionOf(version),
+      lease: versions.leaseOf(version),
+    };
   }
 }
 
-function byKey(a: KeyVersion, b: KeyVersion): number {
-  return compareKeys(a.key, b.key);
+/** Where a put of a key in ASCII, without a lease, stands in bytes. */
+export interface EncodedPut {
+  readonly bytes: Buffer;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  /** A hash of the key's bytes. */
+  readonly keyHash: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
 }
 
-/** Bytes that a version counts for in `kvBytesMax`. */
-export function sizeOf({ key, size }: KeyVersion): number {
-  return Buffer.byteLength(key) + size;
-}
+/** Writes one version of the key `name`. */
+export type WriteVersion = (writer: ByteWriter, name: string, versions: VersionTable, version: number) => void;
 
 function countOf(items: Iterable<unknown>): number {
   let count = 0;
@@ -283,6 +370,5 @@ function countOf(items: Iterable<unknown>): number {
   return count;
 }
 
-const NOTHING: readonly KeyVersion[] = [];
 /** Numbers and lengths of an encoded item, at most. */
 const ITEM_BYTES = 48;

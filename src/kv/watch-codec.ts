@@ -1,7 +1,7 @@
 import { RpcError } from '../base/index.js';
 import { ByteReader, MalformedBytes } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
-import type { KeyValue } from './key-version.js';
+import type { KeyValue } from './key-value.js';
 import { readItem, readList, writeItems } from './reply-codec.js';
 import type { WatchEvent } from './watch.js';
 

@@ -1,7 +1,6 @@
-import { type Changes, changesOf } from './change-log.js';
 import { contains, isSingleKey, type KeyRange } from './key-range.js';
-import type { KeyValue, KeyVersion } from './key-version.js';
-import { sizeOf, type VersionStore } from './version-store.js';
+import type { KeyValue } from './key-value.js';
+import type { VersionStore } from './version-store.js';
 
 export interface WatchOptions {
   readonly range: KeyRange;
@@ -75,25 +74,23 @@ export class KvWatch {
     const { store } = this.hub;
     this.isAwake = false;
     if (this.next <= store.compactRevision) return { type: 'compacted', oldestRevision: store.compactRevision + 1 };
+    const { changes } = store;
     const events: WatchEvent[] = [];
     let bytes = 0;
-    let looked = 0;
-    for (;;) {
-      const revision = this.next;
-      const found = store.changes.at(revision);
-      if (found === undefined) break;
-      const changes = changesOf(found);
-      for (const change of changes) {
-        if (!this.concerns(change.key)) continue;
-        const event = this.eventOf(change);
-        bytes +=
-          sizeOf(change) +
-          (event.previous === undefined ? 0 : sizeOf(change) - change.size + event.previous.value.length);
+    const first = store.changesFrom(this.next);
+    for (let at = first; at < changes.length; ) {
+      const revision = store.revisionOf(changes.at(at));
+      for (; at < changes.length && store.revisionOf(changes.at(at)) === revision; at += 1) {
+        const change = changes.at(at);
+        const key = store.nameOf(change);
+        if (!this.concerns(key)) continue;
+        const event = this.eventOf(key, revision, change);
+        const keyBytes = event.previous === undefined ? 0 : Buffer.byteLength(key);
+        bytes += store.bytesOf(change) + keyBytes + (event.previous?.value.length ?? 0);
         events.push(event);
       }
       this.next = revision + 1;
-      looked += changes.length;
-      if (events.length < eventsMax && bytes < bytesMax && looked < CHANGES_PER_POLL) continue;
+      if (events.length < eventsMax && bytes < bytesMax && at - first < CHANGES_PER_POLL) continue;
       return { type: 'events', events, revision, more: revision < store.revision };
     }
     this.next = Math.max(this.next, store.revision + 1);
@@ -111,12 +108,11 @@ export class KvWatch {
     this.wake();
   }
 
-  private eventOf(change: KeyVersion): WatchEvent {
-    const { key, modRevision: revision } = change;
-    const previous = this.withPrevious ? this.hub.store.at(key, revision - 1) : undefined;
-    return change.isLive
-      ? { type: 'put', key, revision, item: change.toKeyValue(), previous }
-      : { type: 'delete', key, revision, item: undefined, previous };
+  private eventOf(key: string, revision: number, change: number): WatchEvent {
+    const { store } = this.hub;
+    const item = store.itemOf(change);
+    const previous = this.withPrevious ? store.itemBefore(change) : undefined;
+    return { type: item === undefined ? 'delete' : 'put', key, revision, item, previous };
   }
 }
 
@@ -127,7 +123,7 @@ export class WatchHub {
   private readonly byRange = new Set<KvWatch>();
   /** No watch of a range wants a key that begins with a higher code unit. */
   private lastUnit = -1;
-  private changed: KeyVersion[] = [];
+  private changed: { readonly key: string; readonly revision: number }[] = [];
 
   constructor(store: VersionStore) {
     this.store = store;
@@ -161,11 +157,14 @@ export class WatchHub {
     if (watches?.delete(watch) === true && watches.size === 0) this.byKey.delete(watch.range.from);
   }
 
-  note(changes: Changes): void {
+  /** `count` changes were committed. */
+  note(count: number): void {
     if (this.byKey.size === 0 && this.byRange.size === 0) return;
-    for (const change of changesOf(changes)) {
+    const { changes, revision } = this.store;
+    for (let at = changes.length - count; at < changes.length; at += 1) {
+      const key = this.store.nameOf(changes.at(at));
       // A director watches its own records, whose keys begin with 0: what users write does not concern it.
-      if (this.byKey.size > 0 || change.key.charCodeAt(0) <= this.lastUnit) this.changed.push(change);
+      if (key.charCodeAt(0) <= this.lastUnit || this.byKey.has(key)) this.changed.push({ key, revision });
     }
   }
 
@@ -174,9 +173,9 @@ export class WatchHub {
     if (this.changed.length === 0) return;
     const changed = this.changed;
     this.changed = [];
-    for (const { key, modRevision } of changed) {
-      for (const watch of this.byKey.get(key) ?? []) watch.notify(modRevision);
-      for (const watch of this.byRange) if (watch.concerns(key)) watch.notify(modRevision);
+    for (const { key, revision } of changed) {
+      for (const watch of this.byKey.get(key) ?? []) watch.notify(revision);
+      for (const watch of this.byRange) if (watch.concerns(key)) watch.notify(revision);
     }
   }
 

@@ -1,0 +1,111 @@
+import { intsAt, NO_ROW, RowPages } from './row-pages.js';
+import { compareKeys, SortedMap } from './sorted-map.js';
+
+/**
+ * The keys that have versions, each under a number: a row with its oldest and newest version.
+ *
+ * ```
+ *   ints   0 newest version · 1 oldest version · 2 bytes of the key
+ * ```
+ */
+export class KeyTable {
+  private rows = new RowPages();
+  private ordered = new SortedMap<string, number>(compareKeys);
+  private readonly byName = new Map<string, number>();
+  private readonly names: string[] = [];
+  /** Keys by the hash of their bytes, as far as there is room: a put of one that is there needs no string. */
+  private found = new Int32Array(FOUND_MIN).fill(NO_ROW);
+
+  /** `NO_ROW` for a key without versions. */
+  find(name: string): number {
+    return this.byName.get(name) ?? NO_ROW;
+  }
+
+  /** {@link find} for a key in ASCII that stands in `bytes` from `from` to `to`; `hash` is any function of its bytes. */
+  findBytes(bytes: Buffer, from: number, to: number, hash: number): number {
+    const at = hash & (this.found.length - 1);
+    const key = this.found[at] as number;
+    if (key !== NO_ROW && isName(this.names[key] as string, bytes, from, to)) return key;
+    const looked = this.find(bytes.toString('latin1', from, to));
+    if (looked !== NO_ROW) this.found[at] = looked;
+    return looked;
+  }
+
+  /** A new key; it must be given a version. */
+  add(name: string): number {
+    const key = this.rows.take();
+    const { ints } = this.rows.own(key);
+    const at = intsAt(key);
+    ints[at + NEWEST] = NO_ROW;
+    ints[at + OLDEST] = NO_ROW;
+    ints[at + KEY_BYTES] = Buffer.byteLength(name);
+    this.names[key] = name;
+    this.byName.set(name, key);
+    this.ordered.set(name, key);
+    if (this.byName.size * FOUND_PER_KEY > this.found.length && this.found.length < FOUND_MAX) {
+      this.found = new Int32Array(this.found.length * 4).fill(NO_ROW);
+    }
+    return key;
+  }
+
+  delete(key: number): void {
+    const name = this.nameOf(key);
+    this.names[key] = '';
+    this.byName.delete(name);
+    this.ordered.delete(name);
+    this.rows.release(key);
+  }
+
+  nameOf(key: number): string {
+    return this.names[key] as string;
+  }
+
+  /** What the key counts for, in bytes. */
+  bytesOf(key: number): number {
+    return this.rows.page(key).ints[intsAt(key) + KEY_BYTES] as number;
+  }
+
+  newestOf(key: number): number {
+    return this.rows.page(key).ints[intsAt(key) + NEWEST] as number;
+  }
+
+  oldestOf(key: number): number {
+    return this.rows.page(key).ints[intsAt(key) + OLDEST] as number;
+  }
+
+  setNewest(key: number, version: number): void {
+    this.rows.own(key).ints[intsAt(key) + NEWEST] = version;
+  }
+
+  setOldest(key: number, version: number): void {
+    this.rows.own(key).ints[intsAt(key) + OLDEST] = version;
+  }
+
+  /** Names and keys in order, from `from` on. */
+  entries(from?: string): IterableIterator<[string, number]> {
+    return this.ordered.entries(from);
+  }
+
+  /** A frozen copy, for {@link entries} and the versions and bytes of keys only. */
+  copy(): KeyTable {
+    const copy = new KeyTable();
+    copy.rows = this.rows.copy();
+    copy.ordered = this.ordered.copy();
+    return copy;
+  }
+}
+
+function isName(name: string, bytes: Buffer, from: number, to: number): boolean {
+  if (name.length !== to - from) return false;
+  for (let at = 0; at < name.length; at += 1) if (name.charCodeAt(at) !== bytes[from + at]) return false;
+  return true;
+}
+
+const NEWEST = 0;
+const OLDEST = 1;
+const KEY_BYTES = 2;
+const FOUND_MIN = 1_024;
+/** 4 MiB. */
+const FOUND_MAX = 1 << 20;
+/** Places for each key, so that few share one. */
+const FOUND_PER_KEY = 4;
