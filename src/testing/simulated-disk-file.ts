@@ -39,7 +39,13 @@ export class SimulatedDiskFile {
   /** These changes survive a crash from now on. */
   makeDurable(changes: readonly Change[]): void {
     const synced = new Set(changes);
-    for (const change of this.pending) if (synced.has(change)) this.durable = applied(this.durable, change);
+    const older: Change[] = [];
+    for (const change of this.pending) {
+      if (synced.has(change)) {
+        this.durable = applied(this.durable, change);
+        for (const one of older) supersede(one, change);
+      } else older.push(change);
+    }
     this.pending = this.pending.filter((change) => !synced.has(change));
   }
 
@@ -70,6 +76,11 @@ export class SimulatedDiskFile {
     }
   }
 
+  /** The medium holds other bytes from now on, for readers too. Only where nothing waits to be synced. */
+  overwrite(bytes: Uint8Array, offset: number): void {
+    for (const content of [this.current, this.durable]) content.set(bytes, offset);
+  }
+
   private tear(position: number, bytes: Buffer, random: Random): void {
     let at = 0;
     while (at < bytes.length) {
@@ -85,6 +96,18 @@ export class SimulatedDiskFile {
 export interface Change {
   readonly position: number;
   readonly bytes: Buffer | undefined;
+}
+
+/**
+ * A kernel has one copy of a page: an older write that reaches the disk after a newer one of the same bytes, because
+ * nobody synced it, brings the newer bytes.
+ */
+function supersede(older: Change, newer: Change): void {
+  if (older.bytes === undefined || newer.bytes === undefined) return;
+  const from = Math.max(older.position, newer.position);
+  const to = Math.min(older.position + older.bytes.length, newer.position + newer.bytes.length);
+  if (from < to)
+    older.bytes.set(newer.bytes.subarray(from - newer.position, to - newer.position), from - older.position);
 }
 
 /** In place where there is room. */

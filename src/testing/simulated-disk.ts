@@ -84,6 +84,20 @@ export class SimulatedDisk {
     file.flipBit(offset, bit);
   }
 
+  /** Puts a file there as an earlier process left it, durably. */
+  place(directory: string, name: string, bytes: Uint8Array): void {
+    const file = new SimulatedDiskFile();
+    file.makeDurable([file.write(bytes, 0)]);
+    this.names(directory).place(name, file);
+  }
+
+  /** Leaves bytes in a file as a write does that nobody heard of again. No process may run; within the file. */
+  overwrite(directory: string, name: string, offset: number, bytes: Uint8Array): void {
+    const file = this.names(directory).current.get(name);
+    assert(file !== undefined && offset + bytes.length <= file.sizeBytes, 'existing bytes to overwrite');
+    file.overwrite(bytes, offset);
+  }
+
   /** Ends an operation of the process that lived in `life` after its time. */
   schedule(life: number, run: () => void): void {
     if (life !== this.life) return;
@@ -116,6 +130,11 @@ class Directory {
   change(change: (names: Map<string, SimulatedDiskFile>) => void): void {
     change(this.current);
     this.pending.push(change);
+  }
+
+  place(name: string, file: SimulatedDiskFile): void {
+    this.current.set(name, file);
+    this.durable.set(name, file);
   }
 
   get changeCount(): number {

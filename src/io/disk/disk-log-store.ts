@@ -11,6 +11,7 @@ import {
 import { systemCrc32 } from './crc32.js';
 import { diskError, isDiskFull } from './disk-errors.js';
 import { type DiskFile, type FileSystem, settled } from './file-system.js';
+import { RecycledSegments } from './recycled-segments.js';
 import { SpareSegment, segmentsAmong } from './spare-segment.js';
 
 export interface DiskLogStoreOptions {
@@ -41,6 +42,8 @@ export interface LogStoreCounters {
   writes: number;
   bytes: number;
   segments: number;
+  /** How many of the segments took a file that was one before, so that none had to be filled with zeros. */
+  recycled: number;
 }
 
 /**
@@ -56,11 +59,12 @@ export interface LogStoreCounters {
  * with `DISK_FULL` while it is set. Should the segment run full too, batches wait. It is tried again all the while.
  */
 export class DiskLogStore implements LogStore {
-  readonly counters: LogStoreCounters = { batches: 0, writes: 0, bytes: 0, segments: 0 };
+  readonly counters: LogStoreCounters = { batches: 0, writes: 0, bytes: 0, segments: 0, recycled: 0 };
   private readonly options: DiskLogStoreOptions;
   private readonly files: FileSystem;
   private readonly crc32: Crc32;
   private readonly segmentBytes: number;
+  private readonly recycled: RecycledSegments;
   private readonly spare: SpareSegment;
   private readonly queue = new FixedQueue<Waiting>();
   private readonly fullListeners = new Set<(isFull: boolean) => void>();
@@ -92,7 +96,9 @@ export class DiskLogStore implements LogStore {
     if (!(this.segmentBytes >= LIMITS.walSegmentBytesMin && this.segmentBytes <= SEGMENT_BYTES_MAX)) {
       throw new FlotillaError('OPTION_INVALID', `segmentBytes ${this.segmentBytes} is not 64 KiB to 1 GiB`);
     }
-    this.spare = new SpareSegment(options.files);
+    const { files, clock } = options;
+    this.recycled = new RecycledSegments({ files, clock, segmentBytes: this.segmentBytes });
+    this.spare = new SpareSegment(files, this.recycled);
   }
 
   /** No room for another segment: no new command should be accepted. */
@@ -110,15 +116,17 @@ export class DiskLogStore implements LogStore {
   async open(): Promise<StoredLog> {
     assert(this.writer === undefined, 'one open');
     try {
-      const { recovered, last } = await this.recover();
+      const { recovered, last, names } = await this.recover();
       if (last !== undefined) this.file = await this.reopen(last, recovered);
       this.catalog = recovered.catalog;
       this.writer = new LogWriter(recovered.start, this.crc32);
+      await this.spare.removeUnfinished();
+      await this.recycled.adopt(names);
       if (last === undefined) await this.roll(EMPTY_BATCH);
       this.prepareSpare();
       return recovered.stored;
     } catch (error) {
-      await this.file?.close();
+      await this.closeFiles().catch(nothing);
       throw diskError(error, this.files.path);
     }
   }
@@ -144,8 +152,7 @@ export class DiskLogStore implements LogStore {
     assert(catalog !== undefined && writer !== undefined, 'an open log');
     writer.shape.compact(index);
     const released = catalog.release(index);
-    for (const sequence of released) await this.files.remove(segmentName(sequence));
-    // A segment whose removal is not durable may come back, and then only as the oldest: in order, so no gap.
+    if (released.length > 0) await this.recycled.release(released);
     if (released.length > 0 && this.full) this.prepareSpare();
   }
 
@@ -160,17 +167,32 @@ export class DiskLogStore implements LogStore {
       await settled((done) => file.writeDurably(bytes, position, done)).catch(() => undefined);
     }
     this.fail(new FlotillaError('CLOSED', 'the log is closed'));
-    await this.spare.close();
-    await file?.close();
+    await this.closeFiles();
   }
 
-  private async recover(): Promise<{ recovered: RecoveredLog; last: string | undefined }> {
+  private async closeFiles(): Promise<void> {
+    const { file } = this;
+    this.file = undefined;
+    try {
+      await file?.close();
+    } finally {
+      await this.recycled.close();
+      await this.spare.close();
+    }
+  }
+
+  private async recover(): Promise<{
+    readonly recovered: RecoveredLog;
+    readonly last: string | undefined;
+    readonly names: readonly string[];
+  }> {
     const recovery = new LogRecovery(this.options.group, this.crc32);
-    const segments = segmentsAmong(await this.files.list());
+    const names = await this.files.list();
+    const segments = segmentsAmong(names);
     for (const { name, sequence } of segments) {
       recovery.segment(`${this.files.path}/${name}`, sequence, await this.files.read(name));
     }
-    return { recovered: recovery.finish(), last: segments.at(-1)?.name };
+    return { recovered: recovery.finish(), last: segments.at(-1)?.name, names };
   }
 
   /** Cuts the unfinished write, and makes durable what was read: it may have been in the kernel's memory only. */
@@ -281,6 +303,7 @@ export class DiskLogStore implements LogStore {
     const incarnation = this.options.random.int(2 ** 32);
     const head = writer.roll({ group: this.options.group, incarnation, sizeBytes: this.spare.sizeBytes });
     const before = this.file;
+    if (this.spare.isRecycled) this.counters.recycled += 1;
     try {
       this.file = await this.spare.activate(head, segmentName(writer.sequence));
     } catch (error) {
@@ -310,6 +333,7 @@ export class DiskLogStore implements LogStore {
 
   private waitForSpace(): void {
     this.setFull(true);
+    void this.recycled.clear().catch(nothing); // what fits none of these may fit into their room
     this.retryTimer?.cancel();
     if (this.failure !== undefined) return;
     const retry = () => {

@@ -1,25 +1,32 @@
 import { segmentSequence } from '../../wal/index.js';
 import { isDiskFull } from './disk-errors.js';
 import { type DiskFile, type FileSystem, settled } from './file-system.js';
+import type { ReadyFile, RecycledSegments } from './recycled-segments.js';
 
 /**
- * The file that becomes a log's next segment: filled with zeros and synced ahead of time, so that writes into it
- * change no metadata (an append into a preallocated file syncs about twice as fast as one that grows) and cannot run
- * out of space.
+ * The file that becomes a log's next segment. Its blocks are allocated and their content is synced ahead of time, so that
+ * writes into it change no metadata (an append into a preallocated file syncs about twice as fast as one that grows) and
+ * cannot run out of space: a segment that the log let go of, else a new file filled with zeros.
  */
 export class SpareSegment {
   private readonly files: FileSystem;
-  private file: DiskFile | undefined;
+  private readonly recycled: RecycledSegments;
+  private ready: ReadyFile | undefined;
   private preparing: Promise<void> | undefined;
-  private size = 0;
 
-  constructor(files: FileSystem) {
+  constructor(files: FileSystem, recycled: RecycledSegments) {
     this.files = files;
+    this.recycled = recycled;
   }
 
   /** Size of the prepared file; 0 when there is none. */
   get sizeBytes(): number {
-    return this.size;
+    return this.ready?.sizeBytes ?? 0;
+  }
+
+  /** The prepared file was a segment before. */
+  get isRecycled(): boolean {
+    return this.ready !== undefined && this.ready.name !== SPARE_NAME;
   }
 
   /**
@@ -30,8 +37,8 @@ export class SpareSegment {
     // Nothing may come between this and the next preparation: two at once would write zeros into the same file, also
     // when one of them is a segment already.
     while (this.preparing !== undefined) await this.preparing;
-    if (this.size >= sizeBytes) return;
-    this.preparing = this.fill(sizeBytes);
+    if (this.sizeBytes >= sizeBytes) return;
+    this.preparing = this.make(sizeBytes);
     try {
       await this.preparing;
     } finally {
@@ -41,30 +48,41 @@ export class SpareSegment {
 
   /** Makes the prepared file, beginning with `head`, the segment `name`. */
   async activate(head: Uint8Array, name: string): Promise<DiskFile> {
-    const { file } = this;
-    if (file === undefined) throw new Error('expected: a prepared segment');
-    await settled((done) => file.writeDurably(head, 0, done));
-    await this.files.rename(SPARE_NAME, name);
+    const { ready } = this;
+    if (ready === undefined) throw new Error('expected: a prepared segment');
+    await settled((done) => ready.file.writeDurably(head, 0, done));
+    await this.files.rename(ready.name, name);
     await this.files.syncDirectory();
-    this.file = undefined;
-    this.size = 0;
-    return file;
+    this.ready = undefined;
+    return ready.file;
   }
 
-  /** Gives the file back. */
-  async close(): Promise<void> {
-    await this.preparing?.catch(ignore);
-    const { file } = this;
-    this.file = undefined;
-    this.size = 0;
-    await file?.close();
+  /** Removes what a process before was filling when it ended: it may be short of blocks. */
+  async removeUnfinished(): Promise<void> {
     await this.files.remove(SPARE_NAME);
   }
 
-  private async fill(sizeBytes: number): Promise<void> {
-    await this.file?.close();
-    this.file = undefined;
-    this.size = 0;
+  /** Removes a file of zeros. A recycled one stays for the next process, which would have to make one. */
+  async close(): Promise<void> {
+    await this.preparing?.catch(ignore);
+    await this.letGo();
+    await this.files.remove(SPARE_NAME);
+  }
+
+  private async make(sizeBytes: number): Promise<void> {
+    await this.letGo();
+    this.ready = (await this.recycled.take(sizeBytes)) ?? (await this.fill(sizeBytes));
+  }
+
+  private async letGo(): Promise<void> {
+    const { ready } = this;
+    this.ready = undefined;
+    if (ready === undefined) return;
+    await ready.file.close();
+    this.recycled.giveBack(ready);
+  }
+
+  private async fill(sizeBytes: number): Promise<ReadyFile> {
     const file = await this.files.create(SPARE_NAME);
     try {
       for (let at = 0; at < sizeBytes; at += ZEROS.length) {
@@ -78,8 +96,7 @@ export class SpareSegment {
       if (isDiskFull(error)) await this.files.remove(SPARE_NAME).catch(ignore);
       throw error;
     }
-    this.file = file;
-    this.size = sizeBytes;
+    return { file, name: SPARE_NAME, sizeBytes };
   }
 }
 

@@ -7,6 +7,7 @@ export const NO_COUNTS = {
   transfers: 0,
   starts: 0,
   stops: 0,
+  recycledSegments: 0,
   tornTails: 0,
   damagedTails: 0,
   damagedLogs: 0,

@@ -3,14 +3,22 @@ import { DiskLogStore, DiskSnapshotStore, type FileSystem, systemCrc32 } from '.
 import { type StateMachine, type StoredLog, type StoredSnapshot, silentLogger } from '../../../src/ports/index.js';
 import type { Restored } from '../../../src/raft/index.js';
 import { SimulatedDisk } from '../../../src/testing/index.js';
-import { decodeSegmentHeader, scanSegment, segmentSequence } from '../../../src/wal/index.js';
+import {
+  decodeSegmentHeader,
+  RECORD,
+  RECORD_HEAD_BYTES,
+  scanSegment,
+  segmentSequence,
+} from '../../../src/wal/index.js';
+import { recordBytes, sealRecord } from '../../../src/wal/record.js';
 import type { SimCounts } from './sim-counts.js';
+import { earlierSegment } from './sim-leftovers.js';
 import type { SimProcess } from './sim-process.js';
 
 /**
  * What happens to a disk while its process is down.
  *
- * - `tail`: bits of an unfinished write turn: the log is cut there and goes on
+ * - `tail`: there is an unfinished write, whose bits turn: the log is cut there and goes on
  * - `log`: a bit turns that had been durable, and that a later record proves to have been: the log is refused
  * - `snapshot`: a bit of the newest snapshot turns: an older one is taken, or the member is refused
  */
@@ -47,6 +55,11 @@ export class SimStorage {
     this.random = random;
     this.counts = counts;
     this.disk = new SimulatedDisk({ clock: process, random, latencyMs: () => this.slowness * latencyMs() });
+    // Few logs here get as far as to use a segment again: they all begin in used files.
+    for (let used = 1; used <= 2; used += 1) {
+      const bytes = earlierSegment(SEGMENT_BYTES, random.int(2 ** 32));
+      this.disk.place('log', `recycled-000000000000000${used}.tmp`, bytes);
+    }
   }
 
   /** Does to the disk what was meant for it. Before anything is opened. */
@@ -59,6 +72,7 @@ export class SimStorage {
   /** Makes the stores of a new life, not opened yet. */
   make(): void {
     const { process: clock, random } = this;
+    this.counts.recycledSegments += (this.log as DiskLogStore | undefined)?.counters.recycled ?? 0;
     const files = this.disk.directory('log');
     const logger = { ...silentLogger, warn: () => this.countCut() };
     this.log = new DiskLogStore({ files, group: 0, clock, random, logger, segmentBytes: SEGMENT_BYTES, retryMs: 50 });
@@ -116,9 +130,10 @@ export class SimStorage {
     const names = (await log.list()).filter((name) => segmentSequence(name) !== undefined);
     const places: { readonly name: string; readonly from: number; readonly to: number }[] = [];
     for (const name of names) {
+      const isLast = name === names.at(-1);
+      if (isLast && damage === 'tail') this.leaveUnfinished(name, await log.read(name));
       const bounds = boundsOf(await log.read(name));
       if (bounds === undefined) continue;
-      const isLast = name === names.at(-1);
       if (damage === 'log') places.push({ name, from: 0, to: isLast ? bounds.provenTo : bounds.end });
       else if (isLast)
         places.push({
@@ -134,6 +149,18 @@ export class SimStorage {
     this.counts[damage === 'tail' ? 'damagedTails' : 'damagedLogs'] += 1;
     this.wasHarmed ||= damage === 'log';
     return damage === 'log';
+  }
+
+  /** Part of a record behind the last one. */
+  private leaveUnfinished(name: string, segment: Buffer): void {
+    const header = decodeSegmentHeader(segment, systemCrc32);
+    if (typeof header === 'string') return;
+    const { end, chain } = scanSegment(segment, header, systemCrc32, () => undefined);
+    const bytes = Buffer.alloc(recordBytes(GARBAGE_BYTES));
+    if (end + bytes.length > segment.length) return;
+    const fields = { type: RECORD.entries, bodyBytes: GARBAGE_BYTES, chain, synced: end, offset: end };
+    sealRecord(bytes, 0, { ...fields, incarnation: header.incarnation }, systemCrc32);
+    this.disk.overwrite('log', name, end, bytes.fill(1 + this.random.int(255), RECORD_HEAD_BYTES));
   }
 
   private async harmSnapshot(files: FileSystem): Promise<void> {

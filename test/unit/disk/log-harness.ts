@@ -9,6 +9,7 @@ import {
   type Term,
 } from '../../../src/ports/index.js';
 import { SimulatedClock, SimulatedDisk } from '../../../src/testing/index.js';
+import { segmentSequence } from '../../../src/wal/index.js';
 
 export const SEGMENT_BYTES = 64 * 1024;
 
@@ -29,6 +30,19 @@ export class LogHarness {
   async open(): Promise<StoredLog> {
     this.store = this.makeStore();
     return this.run(this.store.open());
+  }
+
+  /** Names of files in the log's directory. */
+  async names(): Promise<readonly string[]> {
+    return this.run(this.disk.directory('log').list());
+  }
+
+  async segments(): Promise<readonly string[]> {
+    return (await this.names()).filter((name) => segmentSequence(name) !== undefined);
+  }
+
+  async recycled(): Promise<readonly string[]> {
+    return (await this.names()).filter((name) => name.startsWith('recycled-'));
   }
 
   /** Lets simulated time pass until the promise settles. */

@@ -47,6 +47,19 @@ describe('testing: simulated disk', () => {
     }
   });
 
+  it('never brings back, with a crash, what a later durable write has replaced', async () => {
+    for (let seed = 0; seed < 20; seed += 1) {
+      const { clock, disk } = setUp(seed);
+      const file = await durableFile(clock, disk, 'a');
+      file.write(Buffer.alloc(2_000, 1), 500, () => undefined);
+      file.writeDurably(Buffer.alloc(1_000, 2), 0, () => undefined);
+      await clock.advance(1);
+      disk.crash();
+      const content = await run(clock, disk.directory('d').read('a'));
+      expect(content.subarray(0, 1_000).equals(Buffer.alloc(1_000, 2)), `seed ${seed}`).to.equal(true);
+    }
+  });
+
   it('shows all that was written when only the process was killed, and finishes nothing for it', async () => {
     const { clock, disk } = setUp(1, 1);
     const file = await durableFile(clock, disk, 'a');
