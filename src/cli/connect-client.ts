@@ -11,7 +11,7 @@ import { createLogger } from './logging.js';
 import { type ConnectFlags, optionsOf } from './shared-options.js';
 
 /**
- * A client of the cluster that `--connect` names, with the certificate `client` of `--certs`.
+ * A client of the cluster that `--connect` names, with the certificate of `--as` in `--certs`.
  *
  * @throws RpcError `CONNECT_FAILED` and what `ClusterClient.connect` and `ensureNodeCertificate` throw
  */
@@ -78,7 +78,7 @@ export async function withClient<T>(
 
 async function optionsFor(flags: ConnectFlags) {
   const config = optionsOf(flags);
-  const tls = await ensureNodeCertificate({ dir: flags.certs, role: 'client', id: CLIENT_ID });
+  const tls = await ensureNodeCertificate({ dir: flags.certs, role: 'client', id: flags.as });
   const logger = createLogger({ level: flags.logLevel, base: { role: 'client' } });
   return { ...config, directors: flags.connect, tls, logger };
 }
@@ -89,5 +89,4 @@ function withHint(error: unknown): unknown {
   return RpcError.of('CONNECT_FAILED', `${error.message}; ${hint}`, { cause: error });
 }
 
-const CLIENT_ID = 'client';
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -69,6 +69,13 @@ export function identifier(text: string): string {
   return guarded(() => nodeId(text), '1-64 characters of A-Z a-z 0-9 . _ - starting with a letter or digit');
 }
 
+/** `admin,backup`: each once. */
+export function identifierList(text: string): string[] {
+  const ids = text.split(',').map((id) => identifier(id.trim()));
+  if (new Set(ids).size !== ids.length) throw allowed('each id once');
+  return ids;
+}
+
 export function hostList(text: string): string[] {
   const hosts = text.split(',').map((host) => host.trim());
   if (hosts.includes('')) throw allowed('host names and IP addresses, separated by commas');

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { loadConfigFile, mergeOptions, type Options } from '../index.js';
-import { addressList, oneOf, zeroOrNumber } from './flags.js';
+import { addressList, identifier, oneOf, zeroOrNumber } from './flags.js';
 import { LOG_LEVELS } from './logging.js';
 
 /** What every command takes. */
@@ -20,6 +20,7 @@ export interface NodeFlags extends CommonFlags {
 
 export interface ConnectFlags extends NodeFlags {
   readonly connect: readonly string[];
+  readonly as: string;
 }
 
 export interface ServingFlags extends NodeFlags {
@@ -54,7 +55,14 @@ export function addConnect(command: Command): Command {
     .argParser(addressList);
   // An empty variable is as good as none.
   if (process.env.FLOTILLA_CONNECT) option.env('FLOTILLA_CONNECT');
-  return addNode(command, 'warn').addOption(option);
+  return addNode(command, 'warn')
+    .addOption(option)
+    .option(
+      '--as <ID>',
+      'the client to be: its certificate is DIR/ID.crt, made when DIR/ca.key is there',
+      identifier,
+      'client',
+    );
 }
 
 /** For commands that run until they are told to stop. */

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { Director, ensureNodeCertificate } from '../../index.js';
 import { makeDataDirectory } from '../data-directory.js';
 import { UsageError } from '../failure.js';
-import { address, addressList, httpAddress, identifier, peerList, reachableAddress } from '../flags.js';
+import { address, addressList, httpAddress, identifier, identifierList, peerList, reachableAddress } from '../flags.js';
 import { directorMetrics } from '../http/director-metrics.js';
 import type { NodeView } from '../http/http-endpoint.js';
 import { createLogger } from '../logging.js';
@@ -18,6 +18,7 @@ interface DirectorFlags extends ServingFlags {
   readonly join?: readonly string[];
   readonly advertise?: string;
   readonly http?: string;
+  readonly operators?: readonly string[];
 }
 
 export function addDirector(program: Command, finish: Finish): void {
@@ -53,13 +54,18 @@ export function addDirector(program: Command, finish: Finish): void {
       '--http <HOST:PORT>',
       'serve /healthz, /metrics and /status there; a port alone is on 127.0.0.1 (default: off)',
       httpAddress,
+    )
+    .option(
+      '--operators <ID,...>',
+      'ids of the client certificates that may change members, rotate keys and take backups; the same at every director (default: every client certificate)',
+      identifierList,
     );
   addServing(command).action((flags: DirectorFlags) => finish(runDirector(flags)));
 }
 
 async function runDirector(flags: DirectorFlags): Promise<number> {
   checkMembership(flags);
-  const { id, listen, certs, http, data: dataDir, peers, join, advertise } = flags;
+  const { id, listen, certs, http, data: dataDir, peers, join, advertise, operators } = flags;
   const options = optionsOf(flags);
   const logger = createLogger({ level: flags.logLevel, base: { role: 'director', id } });
   if (dataDir !== undefined) makeDataDirectory(dataDir);
@@ -68,7 +74,7 @@ async function runDirector(flags: DirectorFlags): Promise<number> {
     role: 'director',
     flags,
     logger,
-    start: () => Director.start({ ...options, id, listen, tls, logger, dataDir, peers, join, advertise }),
+    start: () => Director.start({ ...options, id, listen, tls, logger, dataDir, peers, join, advertise, operators }),
     http: http === undefined ? undefined : { address: http, view: viewOf },
   });
 }

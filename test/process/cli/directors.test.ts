@@ -204,3 +204,23 @@ describe('a director that is joined by others', function () {
     expect(nowhere.stderr).to.match(/^flotilla: FILE_UNUSABLE: .*\n$/m);
   });
 });
+
+describe('a director that names its operators', function () {
+  this.timeout(60_000);
+
+  it('takes orders from them alone, and calls from every client', async () => {
+    const directors = await Directors.prepare(['d1']);
+    try {
+      await directors.start('d1', '--operators', 'admin,backup');
+      const refused = await directors.run(['member', 'add', 'd2']);
+      expect(refused.code).to.equal(1);
+      expect(refused.stderr).to.match(/^flotilla: PERMISSION_DENIED \(FORBIDDEN\): client client does not administer the cluster.*\n$/m);
+      expect((await directors.run(['kv', 'put', 'k', 'v'])).code).to.equal(0);
+      expect((await directors.run(['member', 'add', 'd2', '--as', 'admin'])).code).to.equal(0);
+      const unusable = await directors.run(['status', '--as', '../admin']);
+      expect(unusable.code).to.equal(2);
+    } finally {
+      await directors.close();
+    }
+  });
+});

@@ -7,6 +7,7 @@ import {
   hostList,
   httpAddress,
   identifier,
+  identifierList,
   oneOf,
   positiveNumber,
   reachableAddress,
@@ -67,6 +68,8 @@ describe('flag values', () => {
   it('that are ids, hosts, names and filters are checked before anything starts', () => {
     expect(identifier('w-1.a_b')).to.equal('w-1.a_b');
     refused(identifier, '', '-a', 'a/b', 'ä', '../x');
+    expect(identifierList('admin, ops')).to.deep.equal(['admin', 'ops']);
+    refused(identifierList, '', 'a,', 'a,a', 'a,/');
     expect(hostList('localhost, 127.0.0.1')).to.deep.equal(['localhost', '127.0.0.1']);
     refused(hostList, '', 'a,');
     expect(oneOf(['a', 'b'])('b')).to.equal('b');
