@@ -2,7 +2,17 @@ export { formatAddress, isLoopback, parseAddress, parseAddresses, type SocketAdd
 export { AssertionError, assert, unreachable } from './assert.js';
 export { BlockPool } from './block-pool.js';
 export type { Brand } from './brand.js';
-export { BYTE_LIST_HEAD_BYTES, byteListOverhead, decodeByteList, encodeByteList, writeListItem } from './byte-list.js';
+export {
+  BYTE_LIST_HEAD_BYTES,
+  byteListCount,
+  byteListOverhead,
+  decodeByteList,
+  encodeByteList,
+  LIST_LENGTH_BYTES,
+  listItemEnd,
+  partOfByteList,
+  writeListItem,
+} from './byte-list.js';
 export { ClassLatency, type ClassLatencySummary } from './class-latency.js';
 export { CLOSE_CODES, type CloseCode } from './close-codes.js';
 export { type Deadline, DeadlineHeap } from './deadline-heap.js';

@@ -37,8 +37,19 @@ export class ByteWriter {
     this.end += 1;
   }
 
+  /** As four bytes, the lowest first. */
+  uint32(value: number): void {
+    this.reserve(4);
+    this.end = this.bytes.writeUInt32LE(value, this.end);
+  }
+
   data(value: Uint8Array): void {
     this.uint(value.length);
+    this.append(value);
+  }
+
+  /** Without its length. */
+  append(value: Uint8Array): void {
     this.reserve(value.length);
     this.bytes.set(value, this.end);
     this.end += value.length;

@@ -1,5 +1,6 @@
-import { LIMITS, RpcError } from '../base/index.js';
+import { BYTE_LIST_HEAD_BYTES, LIMITS, LIST_LENGTH_BYTES, listItemEnd, RpcError } from '../base/index.js';
 import type { LogIndex, StateMachine } from '../ports/index.js';
+import { ByteWriter } from './byte-writer.js';
 import { checkRequest } from './check-command.js';
 import type { KvRequest, RangeOp, SessionStamp } from './command.js';
 import { decodeRequest } from './command-codec.js';
@@ -9,7 +10,7 @@ import { KvState } from './kv-state.js';
 import { PutReader } from './put-reader.js';
 import { Refusal } from './refusal.js';
 import type { KvAnswer, RangeReply } from './reply.js';
-import { encodePutReply, encodeReply } from './reply-codec.js';
+import { encodePutReply, encodeReply, putReplyBytes, writePutReply } from './reply-codec.js';
 import type { Remembered } from './reply-window.js';
 import { type Checksum, decodeSnapshot, encodeSnapshot, hashState } from './snapshot-codec.js';
 import { type KvWatch, WatchHub, type WatchOptions } from './watch.js';
@@ -27,6 +28,7 @@ export class KvMachine implements StateMachine {
   private readonly hub: WatchHub;
   private readonly checksum: Checksum;
   private readonly plainPut = new PutReader();
+  private readonly replies = new ByteWriter(REPLIES_BYTES);
 
   /** @param checksum CRC-32, the same function on all members */
   constructor(checksum: Checksum) {
@@ -83,12 +85,28 @@ export class KvMachine implements StateMachine {
 
   apply(_index: LogIndex, commands: readonly Uint8Array[], repliesWanted = true): readonly Uint8Array[] {
     const replies: Uint8Array[] = [];
-    for (const bytes of commands) {
-      const reply = this.applyCommand(bytes);
+    for (const command of commands) {
+      const bytes = asBuffer(command);
+      const reply = this.applyCommand(bytes, 0, bytes.length);
       if (repliesWanted) replies.push(typeof reply === 'number' ? encodePutReply(reply) : reply);
     }
     this.hub.flush();
     return replies;
+  }
+
+  applyList(_index: LogIndex, commands: Uint8Array, repliesWanted: boolean): Uint8Array {
+    const { replies } = this;
+    const list = asBuffer(commands);
+    replies.clear();
+    replies.append(list.subarray(0, BYTE_LIST_HEAD_BYTES)); // as many
+    for (let at = BYTE_LIST_HEAD_BYTES; at < list.length; ) {
+      const end = listItemEnd(list, at);
+      const reply = this.applyCommand(list, at + LIST_LENGTH_BYTES, end);
+      if (repliesWanted) this.addReply(reply);
+      at = end;
+    }
+    this.hub.flush();
+    return repliesWanted ? replies.take() : commands;
   }
 
   /**
@@ -146,11 +164,23 @@ export class KvMachine implements StateMachine {
     return hashState(this.state);
   }
 
-  private applyCommand(bytes: Uint8Array): Remembered {
+  private addReply(reply: Remembered): void {
+    const { replies } = this;
+    replies.uint32(typeof reply === 'number' ? putReplyBytes(reply) : reply.length);
+    if (typeof reply === 'number') writePutReply(replies, reply);
+    else replies.append(reply);
+  }
+
+  /** The command that stands in `list` from `from` to `to`. */
+  private applyCommand(list: Buffer, from: number, to: number): Remembered {
     const { plainPut } = this;
-    if (plainPut.read(bytes)) {
+    if (plainPut.read(list, from, to)) {
       return this.answered(plainPut, true) ?? this.remember(plainPut, true, this.runPut());
     }
+    return this.applyOther(list.subarray(from, to));
+  }
+
+  private applyOther(bytes: Uint8Array): Remembered {
     let request: KvRequest;
     try {
       if (bytes.length > LIMITS.kvCommandBytesMax) {
@@ -231,6 +261,13 @@ export class KvMachine implements StateMachine {
 
 /** More than a command usually changes, so that forgetting ends although commands go on. */
 const FORGOTTEN_PER_COMMAND = 4;
+
+/** The replies to some hundred puts. */
+const REPLIES_BYTES = 16 * 1024;
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
 function refusalOf(error: unknown): KvAnswer {
   if (!(error instanceof Refusal)) throw error;

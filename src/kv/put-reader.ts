@@ -12,7 +12,7 @@ export class PutReader implements SessionStamp, EncodedPut {
   id = 0;
   sequence = 0;
   acknowledged = 0;
-  /** The command. */
+  /** Where the command stands. */
   bytes: Buffer = NOTHING;
   keyStart = 0;
   keyEnd = 0;
@@ -20,17 +20,18 @@ export class PutReader implements SessionStamp, EncodedPut {
   valueStart = 0;
   valueEnd = 0;
   private at = 0;
+  private end = 0;
 
-  /** False when the command is another one. */
-  read(bytes: Uint8Array): boolean {
-    if (bytes[0] !== REQUEST_VERSION || bytes[1] !== SESSION_FLAG || !Buffer.isBuffer(bytes)) return false;
+  /** Reads the command that stands in `bytes` from `from` to `to`. False when it is another one. */
+  read(bytes: Buffer, from: number, to: number): boolean {
+    if (to - from < 2 || bytes[from] !== REQUEST_VERSION || bytes[from + 1] !== SESSION_FLAG) return false;
     this.bytes = bytes;
-    this.at = 2;
+    this.at = from + 2;
+    this.end = to;
     this.id = this.uint();
     this.sequence = this.uint();
     this.acknowledged = this.uint();
-    if (this.id < 1 || this.sequence < 1 || this.acknowledged < 0 || bytes[this.at] !== PUT_CODE) return false;
-    this.at += 1;
+    if (this.id < 1 || this.sequence < 1 || this.acknowledged < 0 || this.byte() !== PUT_CODE) return false;
     return this.readKey(bytes) && this.readRest(bytes);
   }
 
@@ -38,7 +39,7 @@ export class PutReader implements SessionStamp, EncodedPut {
     const size = this.uint();
     const start = this.at;
     const end = start + size;
-    if (size < 1 || size > KEY_BYTES_MAX || end > bytes.length) return false;
+    if (size < 1 || size > KEY_BYTES_MAX || end > this.end) return false;
     // The byte 0 begins the cluster's keys.
     let hash = FNV_BASIS;
     for (let at = start; at < end; at += 1) {
@@ -58,18 +59,24 @@ export class PutReader implements SessionStamp, EncodedPut {
     const size = this.uint();
     this.valueStart = this.at;
     this.valueEnd = this.at + size;
-    if (size < 0 || size > LIMITS.kvValueBytesMax || this.valueEnd + 2 !== bytes.length) return false;
+    if (size < 0 || size > LIMITS.kvValueBytesMax || this.valueEnd + 2 !== this.end) return false;
     // No lease, and no wish for what was before.
     return bytes[this.valueEnd] === 0 && bytes[this.valueEnd + 1] === 0;
+  }
+
+  /** -1 at the end. */
+  private byte(): number {
+    if (this.at >= this.end) return -1;
+    this.at += 1;
+    return this.bytes[this.at - 1] as number;
   }
 
   /** -1 when there is none of up to 49 bits in its shortest form. */
   private uint(): number {
     let value = 0;
     for (let scale = 1; scale < 2 ** 49; scale *= 0x80) {
-      const byte = this.bytes[this.at];
-      if (byte === undefined) return -1;
-      this.at += 1;
+      const byte = this.byte();
+      if (byte < 0) return -1;
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return byte === 0 && scale > 1 ? -1 : value;
     }

@@ -17,11 +17,16 @@ export function encodeReply({ revision, answer }: KvReply): Uint8Array {
 /** The reply to a put that gave nothing back, made without looking at what it could have been. */
 export function encodePutReply(revision: number): Uint8Array {
   writer.clear();
-  writer.byte(VERSION);
-  writer.uint(revision);
-  writer.byte(PUT_CODE);
-  writer.byte(0); // no item
+  writePutReply(writer, revision);
   return writer.take();
+}
+
+/** {@link encodePutReply} into something larger. */
+export function writePutReply(to: ByteWriter, revision: number): void {
+  to.byte(VERSION);
+  to.uint(revision);
+  to.byte(PUT_CODE);
+  to.byte(0); // no item
 }
 
 /** The length of {@link encodePutReply}. */

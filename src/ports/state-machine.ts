@@ -15,6 +15,12 @@ export interface StateMachine {
    * must not depend on it later either. Default true
    */
   apply(index: LogIndex, commands: readonly Uint8Array[], repliesWanted?: boolean): readonly Uint8Array[];
+  /**
+   * For a machine that reads commands where they stand, without a view of each: does what `apply` does and is called in
+   * its place. `commands` is a well-formed list of them (`encodeByteList`), not to be changed or kept; the result is the
+   * list of the replies, which the caller keeps; anything when none are wanted.
+   */
+  applyList?(index: LogIndex, commands: Uint8Array, repliesWanted: boolean): Uint8Array;
   /** Freezes the state as it is now; the chunks are read later, while `apply` goes on. */
   snapshot(): AsyncIterable<Uint8Array>;
   /** Replaces the state by that of a snapshot. `apply` is not called before this resolves. */

@@ -1,8 +1,9 @@
-import { assert, decodeByteList, FlotillaError } from '../../base/index.js';
+import { assert, byteListCount, decodeByteList, FlotillaError } from '../../base/index.js';
 import type { LogEntry, LogIndex, SnapshotMeta, SnapshotStore, StateMachine, Term } from '../../ports/index.js';
 import type { Apply } from '../../raft/index.js';
 import type { BatchProposer } from './batch-proposer.js';
 import type { GroupHost } from './host.js';
+import type { Replies } from './pending-batch.js';
 
 /** What the rest of the group wants to know of the application. */
 export interface ApplyListener {
@@ -98,18 +99,21 @@ export class Applier {
   private apply(entry: LogEntry): boolean {
     const { counters } = this.host;
     const batch = this.proposer.take(entry);
-    let replies: readonly Uint8Array[] = [];
+    let replies: Replies = [];
     if (entry.type === 'commands') {
-      const commands = this.commandsOf(entry);
-      counters.commandsApplied += commands.length;
-      counters.bytesApplied += entry.data.length;
-      try {
-        replies = this.machine.apply(entry.index, commands, batch !== undefined);
-        assert(batch === undefined || replies.length === commands.length, 'one reply for each command');
-      } catch (error) {
-        if (batch !== undefined) this.proposer.abandon(batch);
-        this.broke(entry.index, error);
-        return false;
+      const count = byteListCount(entry.data);
+      if (count === undefined) {
+        this.host.logger.error({ index: entry.index }, 'an entry cannot be read and is passed over');
+      } else {
+        counters.commandsApplied += count;
+        counters.bytesApplied += entry.data.length;
+        try {
+          replies = this.replies(entry, count, batch !== undefined);
+        } catch (error) {
+          if (batch !== undefined) this.proposer.abandon(batch);
+          this.broke(entry.index, error);
+          return false;
+        }
       }
     }
     counters.entries += 1;
@@ -120,11 +124,16 @@ export class Applier {
     return true;
   }
 
-  private commandsOf({ index, data }: LogEntry): readonly Uint8Array[] {
-    const commands = decodeByteList(data);
-    if (commands !== undefined) return commands;
-    this.host.logger.error({ index }, 'an entry cannot be read and is passed over');
-    return [];
+  private replies({ index, data }: LogEntry, count: number, areWanted: boolean): Replies {
+    const { machine } = this;
+    if (machine.applyList !== undefined) {
+      const list = machine.applyList(index, data, areWanted);
+      assert(!areWanted || byteListCount(list) === count, 'one reply for each command');
+      return list;
+    }
+    const replies = machine.apply(index, decodeByteList(data) ?? [], areWanted);
+    assert(!areWanted || replies.length === count, 'one reply for each command');
+    return replies;
   }
 
   private restore(meta: SnapshotMeta): void {

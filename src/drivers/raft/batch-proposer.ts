@@ -3,7 +3,7 @@ import type { CommandSettle, LogEntry, LogIndex, ProposeOptions } from '../../po
 import type { ProposalRefusal } from '../../raft/index.js';
 import { CommandQueue, costOf } from './command-queue.js';
 import type { GroupHost } from './host.js';
-import type { PendingBatch } from './pending-batch.js';
+import type { PendingBatch, Replies } from './pending-batch.js';
 
 /**
  * Turns commands into entries of many commands each, and answers each command when its entry has been applied here.
@@ -96,7 +96,7 @@ export class BatchProposer {
   }
 
   /** The batch's commands have been applied. */
-  resolve(batch: PendingBatch, replies: readonly Uint8Array[]): void {
+  resolve(batch: PendingBatch, replies: Replies): void {
     this.pending -= batch.size;
     batch.resolve(replies);
   }

@@ -1,4 +1,11 @@
-import { encodeByteList, type RpcError } from '../../base/index.js';
+import {
+  BYTE_LIST_HEAD_BYTES,
+  encodeByteList,
+  LIST_LENGTH_BYTES,
+  listItemEnd,
+  partOfByteList,
+  type RpcError,
+} from '../../base/index.js';
 import type { CommandSettle, LogIndex, Term } from '../../ports/index.js';
 import { type EncodableCommand, encodeCommands } from './command-codec.js';
 
@@ -9,6 +16,9 @@ export interface PendingCommand extends EncodableCommand {
   /** `undefined` once it has been answered. */
   settle: CommandSettle | undefined;
 }
+
+/** The replies to the commands of an entry: an array, or a list (`encodeByteList`). */
+export type Replies = readonly Uint8Array[] | Uint8Array;
 
 /** The commands of one entry that this member proposed. */
 export class PendingBatch {
@@ -35,7 +45,26 @@ export class PendingBatch {
   }
 
   /** One reply for each command; those whose time ran out have no use for theirs. */
-  resolve(replies: readonly Uint8Array[]): void {
+  resolve(replies: Replies): void {
+    if (replies instanceof Uint8Array) this.resolveFrom(replies);
+    else this.resolveWith(replies);
+  }
+
+  private resolveFrom(list: Uint8Array): void {
+    let at = BYTE_LIST_HEAD_BYTES;
+    for (const command of this.commands) {
+      const { settle, listed } = command;
+      const start = at;
+      for (let left = listed ?? 1; left > 0; left -= 1) at = listItemEnd(list, at);
+      if (settle === undefined) continue;
+      command.settle = undefined;
+      settle.resolve(
+        listed === undefined ? list.subarray(start + LIST_LENGTH_BYTES, at) : partOfByteList(list, listed, start, at),
+      );
+    }
+  }
+
+  private resolveWith(replies: readonly Uint8Array[]): void {
     let at = 0;
     for (const command of this.commands) {
       const { settle, listed } = command;

@@ -1,11 +1,11 @@
 import { crc32 } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { FlotillaError, LIMITS, Prng } from '../../../src/base/index.js';
+import { decodeByteList, encodeByteList, FlotillaError, LIMITS, Prng } from '../../../src/base/index.js';
 import { decodeReply, encodeRequest, KvMachine, prefixRange } from '../../../src/kv/index.js';
 import type { LogIndex } from '../../../src/ports/index.js';
 import { request } from './kv-commands.js';
-import { collect, del, inPieces, KvHarness, put } from './kv-harness.js';
+import { asRequest, collect, del, inPieces, KvHarness, put } from './kv-harness.js';
 
 const LEASES = [1_000, 500, 2_000].map((ttlMs) => ({ type: 'grantLease', ttlMs, nowMs: 0 }) as const);
 
@@ -36,6 +36,27 @@ describe('kv: replicas', () => {
         expect(told[1]).to.deep.equal(told[0]);
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('do the same with commands one by one and with the list of them', () => {
+    const entries = fc.array(fc.array(request, { minLength: 1, maxLength: 4 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(entries, fc.uint8Array({ maxLength: 20 }), (log, nonsense) => {
+        const [one, listed, silent] = [crc32, crc32, crc32].map((checksum) => new KvMachine(checksum));
+        for (const [at, batch] of [LEASES, ...log].entries()) {
+          const index = (at + 1) as LogIndex;
+          const commands = [...batch.map((command) => encodeRequest(asRequest(command))), nonsense];
+          const list = encodeByteList(commands);
+          const replies = one?.apply(index, commands).map((reply) => [...reply]);
+          const listedReplies = decodeByteList(listed?.applyList(index, list, true) ?? list);
+          expect(listedReplies?.map((reply) => [...reply])).to.deep.equal(replies);
+          silent?.applyList(index, list, false);
+        }
+        expect(listed?.stateHash()).to.equal(one?.stateHash());
+        expect(silent?.stateHash()).to.equal(one?.stateHash());
+      }),
+      { numRuns: 100 },
     );
   });
 
