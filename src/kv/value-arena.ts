@@ -2,8 +2,6 @@ import { assert } from '../base/index.js';
 
 /** Who has the values, by row: they are moved when their block holds little else. */
 export interface ValueOwner {
-  /** Where the row's value stands; {@link NO_PLACE} when it has none. */
-  placeOf(row: number): number;
   sizeOf(row: number): number;
   moved(row: number, place: number): void;
 }
@@ -13,7 +11,8 @@ export interface ValueOwner {
  * and to collect.
  *
  * ```
- *   block   | row · length · bytes (a value, few others around it), padding | ...
+ *   block   | ... row (4 bytes), value (from a multiple of 8 on) ...
+ *   starts  one bit for each multiple of 8: there begins a value that is held
  *   place   number of the block * BLOCK_BYTES + where the value begins
  * ```
  *
@@ -44,19 +43,25 @@ export class ValueArena {
     if (size > SHARED_BYTES_MAX) return this.addLarge(bytes.subarray(from, to));
     // A part of an array costs a view of it, more than copying the little that stands around the value of a put.
     const isWhole = bytes.length - size <= AROUND_BYTES_MAX;
+    const before = isWhole ? from : 0;
     const length = isWhole ? bytes.length : size;
-    const room = roomFor(length);
-    if (this.open.used + room > this.open.bytes.length) this.turn();
+    const reserved = Math.max(before, HEAD_BYTES);
+    let start = (this.open.used + reserved + 7) & ~7;
+    // Also an empty value begins inside its block.
+    if (start + length - before >= this.open.bytes.length) {
+      this.turn();
+      start = (reserved + 7) & ~7;
+    }
     const { open } = this;
-    const at = open.used;
-    open.ints[at >>> 2] = row;
-    open.ints[(at >>> 2) + 1] = length;
-    open.bytes.set(isWhole ? bytes : bytes.subarray(from, to), at + HEAD_BYTES);
-    open.used = at + room;
-    const weight = roomFor(size);
+    open.bytes.set(isWhole ? bytes : bytes.subarray(from, to), start - before);
+    // In the place of what stood before the value.
+    open.ints[(start - HEAD_BYTES) >>> 2] = row;
+    open.starts[start >>> 8] = (open.starts[start >>> 8] as number) | (1 << (start >>> 3));
+    open.used = start - before + length;
+    const weight = weightOf(size);
     open.filled += weight;
     open.held += weight;
-    return this.openIndex * BLOCK_BYTES + at + HEAD_BYTES + (isWhole ? from : 0);
+    return this.openIndex * BLOCK_BYTES + start;
   }
 
   /** A value is no longer needed; nobody asks for its place any more. */
@@ -67,7 +72,9 @@ export class ValueArena {
       this.drop(index);
       return;
     }
-    block.held -= roomFor(size);
+    const start = place - index * BLOCK_BYTES;
+    block.starts[start >>> 8] = (block.starts[start >>> 8] as number) & ~(1 << (start >>> 3));
+    block.held -= weightOf(size);
     const isSparse = block.held * SPARSE <= block.filled && block !== this.open && !block.isSparse;
     if (isSparse) this.note(index, block);
     if (this.sparse.length > 0) this.tidy();
@@ -137,22 +144,20 @@ export class ValueArena {
 
   private empty(index: number): void {
     const block = this.blocks[index] as Block;
-    for (let at = 0; block.held > 0 && at < block.used; ) {
-      const row = block.ints[at >>> 2] as number;
-      const length = block.ints[(at >>> 2) + 1] as number;
-      const first = index * BLOCK_BYTES + at + HEAD_BYTES;
-      // The row may be another version's by now, whose value stands elsewhere.
-      const place = this.owner.placeOf(row);
-      if (place >= first && place <= first + length) this.move(block, row, place - index * BLOCK_BYTES);
-      at += roomFor(length);
+    for (let word = 0; block.held > 0 && word < block.starts.length; word += 1) {
+      for (let bits = block.starts[word] as number; bits !== 0; bits &= bits - 1) {
+        this.move(block, (word << 8) | ((31 - Math.clz32(bits & -bits)) << 3));
+      }
+      block.starts[word] = 0;
     }
     assert(block.held === 0, 'an emptied block without values');
     this.drop(index);
   }
 
-  private move(block: Block, row: number, start: number): void {
+  private move(block: Block, start: number): void {
+    const row = block.ints[(start - HEAD_BYTES) >>> 2] as number;
     const size = this.owner.sizeOf(row);
-    block.held -= roomFor(size);
+    block.held -= weightOf(size);
     this.owner.moved(row, this.add(row, block.bytes, start, start + size));
   }
 
@@ -178,9 +183,11 @@ interface Block {
   readonly bytes: Uint8Array;
   /** The same memory. */
   readonly ints: Int32Array;
-  /** Where the next value goes. */
+  /** Where held values begin. */
+  readonly starts: Int32Array;
+  /** Up to where it is filled. */
   used: number;
-  /** What its values have weighed, and what those of them weigh that are still needed. */
+  /** What its values have weighed (bytes), and what those of them weigh that are still needed. */
   filled: number;
   held: number;
   /** Is to be emptied. */
@@ -190,18 +197,19 @@ interface Block {
 function newBlock(epoch: number): Block {
   const bytes = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   const ints = new Int32Array(bytes.buffer);
-  return { epoch, bytes, ints, used: 0, filled: 0, held: 0, isSparse: false };
+  const starts = new Int32Array(BLOCK_BYTES / 256);
+  return { epoch, bytes, ints, starts, used: 0, filled: 0, held: 0, isSparse: false };
 }
 
-/** One byte more than needed: also an empty value begins inside its block. */
-function roomFor(length: number): number {
-  return HEAD_BYTES + ((length + 8) & ~7);
+/** What a value takes alone. */
+function weightOf(size: number): number {
+  return (HEAD_BYTES + size + 7) & ~7;
 }
 
 /** In the place of a value: none. */
 export const NO_PLACE = -1;
 const BLOCK_BYTES = 64 * 1024;
-const HEAD_BYTES = 8;
+const HEAD_BYTES = 4;
 const SHARED_BYTES_MAX = BLOCK_BYTES / 8;
 const AROUND_BYTES_MAX = 48;
 /** A block is sparse when it holds not more than this part of what it was filled with. */
@@ -212,6 +220,7 @@ const NO_BLOCK: Block = {
   epoch: -1,
   bytes: new Uint8Array(0),
   ints: new Int32Array(0),
+  starts: new Int32Array(0),
   used: 0,
   filled: 0,
   held: 0,

@@ -120,7 +120,7 @@ export class VersionTable implements ValueOwner {
     return copy;
   }
 
-  placeOf(row: number): number {
+  private placeOf(row: number): number {
     return this.rows.page(row).cells[cellsAt(row) + PLACE] as number;
   }
 

@@ -1,16 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Prng } from '../../../src/base/index.js';
-import { NO_PLACE, ValueArena } from '../../../src/kv/value-arena.js';
+import { ValueArena } from '../../../src/kv/value-arena.js';
 
 /** Rows with values, and what they must be. */
 class Rows {
   readonly arena = new ValueArena(this);
   readonly values = new Map<number, { place: number; readonly bytes: Uint8Array }>();
-
-  placeOf(row: number): number {
-    return this.values.get(row)?.place ?? NO_PLACE;
-  }
 
   sizeOf(row: number): number {
     return this.values.get(row)?.bytes.length ?? 0;
