@@ -329,11 +329,16 @@ export class VersionStore {
   private versionAt(key: number, revision: number): number {
     if (revision === 0 || key === NO_ROW) return this.liveOf(key);
     const { versions } = this;
-    const oldest = this.keys.oldestOf(key);
-    let version = this.keys.newestOf(key);
-    if (versions.modRevisionOf(oldest) > revision) return NO_ROW;
-    // Ends with the oldest at the latest.
-    while (versions.modRevisionOf(version) > revision) version = versions.olderThan(version);
+    const [oldest, newest] = [this.keys.oldestOf(key), this.keys.newestOf(key)];
+    const [first, last] = [versions.modRevisionOf(oldest), versions.modRevisionOf(newest)];
+    if (first > revision) return NO_ROW;
+    // A key has at most as many versions as there are revisions in the history: a walk from the end that is likely nearer.
+    let version = newest;
+    if (revision < last && revision - first < last - revision) {
+      version = oldest;
+      for (let next = version; versions.modRevisionOf(next) <= revision; next = versions.newerThan(next))
+        version = next;
+    } else while (versions.modRevisionOf(version) > revision) version = versions.olderThan(version);
     return versions.isLive(version) ? version : NO_ROW;
   }
 
