@@ -69,7 +69,7 @@ export function formatInspection({ directory, user, groups }: LogInspection): st
 }
 
 function formatGroup(found: GroupInspection, isRunning: boolean): string {
-  const { group, segments, snapshots, hardState, entries, problems } = found;
+  const { group, segments, spare, snapshots, hardState, entries, problems } = found;
   const usedBytes = segments.reduce((sum, segment) => sum + segment.usedBytes, 0);
   const summary = formatPairs([
     ['group', String(group)],
@@ -80,7 +80,10 @@ function formatGroup(found: GroupInspection, isRunning: boolean): string {
         ? '-'
         : `${entries.firstIndex} to ${entries.lastIndex}, terms ${range(entries.firstTerm, entries.lastTerm)}`,
     ],
-    ['log', `${segments.length} segments, ${formatBytes(usedBytes)} used`],
+    [
+      'log',
+      `${segments.length} segments, ${formatBytes(usedBytes)} used; ${spare.files} spare, ${formatBytes(spare.sizeBytes)}`,
+    ],
     ['snapshots', String(snapshots.length)],
     ['damage', problems.some(({ kind }) => kind === 'damaged') ? 'YES' : 'none'],
   ]);

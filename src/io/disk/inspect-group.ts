@@ -10,7 +10,7 @@ import {
 } from '../../wal/index.js';
 import type { ReadableDirectory } from './file-system.js';
 import { inspectSnapshots, type SnapshotInspection } from './inspect-snapshots.js';
-import { segmentsAmong } from './spare-segment.js';
+import { segmentsAmong, sparesAmong } from './spare-segment.js';
 
 /** One segment file of a log. */
 export interface SegmentInspection {
@@ -52,6 +52,8 @@ export interface GroupInspection {
   readonly group: number;
   readonly directory: string;
   readonly segments: readonly SegmentInspection[];
+  /** Files that are kept to become segments. What they hold is of no account. */
+  readonly spare: { readonly files: number; readonly sizeBytes: number };
   /** Oldest first, unfinished ones last. */
   readonly snapshots: readonly SnapshotInspection[];
   /** Term, vote and commit index in force; `undefined` when there is none or the log is damaged. */
@@ -99,7 +101,8 @@ export async function inspectGroup(directories: GroupDirectories, crc32: Crc32):
 
 async function inspectOnce({ path, log, snapshots, group }: GroupDirectories, crc32: Crc32): Promise<GroupInspection> {
   const walk = new SegmentWalk(log.path, group, crc32);
-  for (const { name, sequence } of segmentsAmong(await log.list())) walk.add(name, sequence, await log.read(name));
+  const names = await log.list();
+  for (const { name, sequence } of segmentsAmong(names)) walk.add(name, sequence, await log.read(name));
   const { recovered } = walk.finish();
   const found = await inspectSnapshots(snapshots, walk.group, crc32);
   const base = recovered?.start.shape.base ?? 0;
@@ -115,6 +118,7 @@ async function inspectOnce({ path, log, snapshots, group }: GroupDirectories, cr
     group: walk.group,
     directory: path,
     segments: walk.segments,
+    spare: await inspectSpare(log, names),
     snapshots: found,
     hardState: recovered?.stored.hardState,
     entries:
@@ -123,6 +127,16 @@ async function inspectOnce({ path, log, snapshots, group }: GroupDirectories, cr
         : { firstIndex: first.index, lastIndex: last.index, firstTerm: first.term, lastTerm: last.term },
     problems,
   };
+}
+
+async function inspectSpare(log: ReadableDirectory, names: readonly string[]): Promise<GroupInspection['spare']> {
+  const spare = { files: 0, sizeBytes: 0 };
+  for (const name of sparesAmong(names)) {
+    const file = await log.open(name);
+    spare.files += 1;
+    spare.sizeBytes += await file.sizeBytes().finally(() => file.close());
+  }
+  return spare;
 }
 
 /** Recovers segment by segment, and describes those behind the first damage all the same. */

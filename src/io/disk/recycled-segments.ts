@@ -50,7 +50,7 @@ export class RecycledSegments {
   /** Takes over, among the names in the directory, what an earlier process has left. */
   async adopt(names: readonly string[]): Promise<void> {
     for (const name of names) {
-      if (!NAME.test(name)) continue;
+      if (!isRecycledName(name)) continue;
       if (this.names.length < RECYCLED_MAX && (await this.fits(name))) this.names.push(name);
       else await this.options.files.remove(name);
     }
@@ -86,7 +86,7 @@ export class RecycledSegments {
 
   /** A file that was taken and not used. */
   giveBack({ name }: ReadyFile): void {
-    if (NAME.test(name)) this.names.push(name);
+    if (isRecycledName(name)) this.names.push(name);
   }
 
   /** Gives the space back. */
@@ -139,6 +139,10 @@ export class RecycledSegments {
     this.wasTaken = false;
     this.watch();
   }
+}
+
+export function isRecycledName(name: string): boolean {
+  return NAME.test(name);
 }
 
 /** Names sort as sequences do, and are none of segments. */

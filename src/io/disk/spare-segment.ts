@@ -1,7 +1,7 @@
 import { segmentSequence } from '../../wal/index.js';
 import { isDiskFull } from './disk-errors.js';
 import { type DiskFile, type FileSystem, settled } from './file-system.js';
-import type { ReadyFile, RecycledSegments } from './recycled-segments.js';
+import { isRecycledName, type ReadyFile, type RecycledSegments } from './recycled-segments.js';
 
 /**
  * The file that becomes a log's next segment. Its blocks are allocated and their content is synced ahead of time, so that
@@ -110,6 +110,11 @@ export function segmentsAmong(
       return sequence === undefined ? [] : [{ name, sequence }];
     })
     .sort((a, b) => a.sequence - b.sequence);
+}
+
+/** The files in a log's directory that are kept or made to become segments. */
+export function sparesAmong(names: readonly string[]): readonly string[] {
+  return names.filter((name) => name === SPARE_NAME || isRecycledName(name));
 }
 
 function ignore(): void {}

@@ -19,6 +19,7 @@ describe('flotilla wal', function () {
     expect([code, stderr]).to.deep.equal([0, '']);
     expect(stdout).to.match(/^hard state +term 2, vote for member 3, commit 0 or later$/m);
     expect(stdout).to.match(/^entries +1 to 30, terms 2$/m);
+    expect(stdout).to.match(/^log +3 segments, \S+ KiB used; \d spare, .*B$/m);
     expect(stdout).to.match(/^damage +none$/m);
     expect(stdout).to.match(/^0{15}1\.wal +64 KiB +\d\S* KiB +\d+ +12 +1-12 +2 +- +clean$/m);
     expect(stdout).to.match(/^0{14}20-2\.snap +20 +2 +97\.7 KiB +good$/m);

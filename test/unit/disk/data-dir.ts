@@ -12,6 +12,8 @@ export interface DataDirOptions {
   readonly entries?: number;
   /** Ends without the seal of a clean shutdown. */
   readonly crashed?: boolean;
+  /** Lets go of the entries up to this one when it is written, so that segments are used again. */
+  readonly compacted?: number;
 }
 
 /** A data directory with entries 1, 2, ... of 5,000 bytes in segments of 64 KiB, 12 in each. */
@@ -21,14 +23,18 @@ export async function makeDataDir(options: DataDirOptions = {}): Promise<string>
   return dir;
 }
 
-export async function addGroup(dir: string, { group = 0, entries = 30, crashed = false }: DataDirOptions = {}) {
+export async function addGroup(dir: string, options: DataDirOptions = {}) {
+  const { group = 0, entries = 30, crashed = false, compacted = 0 } = options;
   const files = await NodeFileSystem.at(logOf(dir, group));
   const parts = { files, group, clock: systemClock, random: systemRandom, logger: silentLogger };
   const store = new DiskLogStore({ ...parts, segmentBytes: 64 * 1024 });
   await store.open();
   const hardState = { term: 2 as Term, vote: 3 as MemberId, commit: 0 as LogIndex };
   await store.append({ snapshot: undefined, entries: [], hardState });
-  for (let i = 1; i <= entries; i += 1) await store.append(batchOf(entryOf(i, 2, 5_000)));
+  for (let i = 1; i <= entries; i += 1) {
+    await store.append(batchOf(entryOf(i, 2, 5_000)));
+    if (i === compacted) await store.compact(i as LogIndex);
+  }
   if (!crashed) await store.close();
 }
 

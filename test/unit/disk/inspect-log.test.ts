@@ -99,6 +99,35 @@ describe('io/disk: inspecting and repairing a log', () => {
     expect(await readdir(dir)).to.deep.equal(['groups']);
   });
 
+  it('segments in files that were used before are told as others are, with the spare files there are', async () => {
+    const dir = await dataDir({ entries: 90, compacted: 70, crashed: true });
+    await addSnapshot(dir, 70);
+    const before = await fingerprint(dir);
+    const [group] = (await inspectLog(dir)).groups;
+    expect(await fingerprint(dir)).to.equal(before);
+    expect(group?.problems).to.deep.equal([]);
+    expect(group?.entries).to.include({ lastIndex: 90 });
+    expect(group?.segments.map(({ state }) => state)).to.deep.equal(group?.segments.map(() => 'clean'));
+    const newest = (await readdir(logOf(dir))).filter((name) => name.endsWith('.wal')).at(-1) as string;
+    const path = join(logOf(dir), newest);
+    const { usedBytes } = group!.segments.at(-1)!;
+    const bytes = await readFile(path);
+    expect(
+      bytes.subarray(usedBytes).every((byte) => byte === 0),
+      'a new file',
+    ).to.equal(false);
+    expect(group?.spare.files).to.be.above(0);
+    expect(group?.spare.sizeBytes).to.equal(group!.spare.files * 64 * 1024);
+    await flip(path, usedBytes - 100);
+    expect((await inspectLog(dir)).groups[0]?.segments.at(-1)).to.include({ state: 'torn' });
+    expect((await repairLog(dir)).groups[0]).to.include({ action: 'cut' });
+    const [after] = (await inspectLog(dir)).groups;
+    expect(after?.problems).to.deep.equal([]);
+    expect(after?.entries).to.include({ lastIndex: 89 });
+    const cut = await readFile(path);
+    expect(cut.subarray(usedBytes).equals(bytes.subarray(usedBytes)), 'no more than it must').to.equal(true);
+  });
+
   it('damage is told with file, offset and what to do, and the segments behind it are described all the same', async () => {
     const dir = await dataDir();
     await flip(segmentOf(dir, 1), 10_000);
