@@ -230,7 +230,7 @@ export class GossipNode {
       this.hasLeft = true;
       for (const resolve of this.leaveWaiters.splice(0)) resolve();
     }
-    if (!this.isClosed) this.timer.atMost(this.core.nextDeadlineMs(), this.clock.nowMs());
+    if (!this.isClosed) this.timer.exactly(this.core.nextDeadlineMs(), this.clock.nowMs());
   }
 
   private publish(event: GossipEvent): void {

@@ -23,6 +23,12 @@ export class DueTimer {
     this.timer = this.clock.setTimer(Math.min(DELAY_MS_MAX, Math.max(0, dueMs - nowMs)), this.fired, { unref: true });
   }
 
+  /** The same, and not before either: for deadlines that move rarely, where a wake-up for nothing costs more than a timer. */
+  exactly(dueMs: number, nowMs: number): void {
+    if (dueMs > this.armedForMs + SLACK_MS) this.stop();
+    this.atMost(dueMs, nowMs);
+  }
+
   stop(): void {
     this.timer?.cancel();
     this.timer = undefined;
@@ -36,5 +42,6 @@ export class DueTimer {
   };
 }
 
+const SLACK_MS = 1;
 /** Longer delays overflow the system's timers; the core is asked again. */
 const DELAY_MS_MAX = 2 ** 30;

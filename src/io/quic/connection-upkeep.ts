@@ -1,7 +1,18 @@
-import type { Clock } from '../../ports/index.js';
+import { CLOSE_CODES } from '../../base/index.js';
+import type { Clock, CloseReason } from '../../ports/index.js';
+import { closedHere } from './close-reason.js';
 import type { NativeConnection } from './native.js';
 import type { ResolvedTransportOptions } from './options.js';
 import { StoppedStreams } from './stopped-streams.js';
+
+/** What the upkeep has to know of its connection. */
+export interface KeptConnection {
+  readonly initiator: boolean;
+  readonly confirmed: boolean;
+  readonly usable: boolean;
+  readonly wasOpen: boolean;
+  readonly reader: { readonly peerStreamsSeen: number };
+}
 
 /** The slow duties of one connection, done about once a second: keep-alive, age, and streams that do not go. */
 export class ConnectionUpkeep {
@@ -18,8 +29,17 @@ export class ConnectionUpkeep {
     this.lastReceivedMs = this.startedMs;
   }
 
-  isHandshakeOverdue(nowMs: number): boolean {
-    return nowMs - this.startedMs > this.options.handshakeTimeoutMs;
+  /** Why the connection has to be given up: an overdue handshake, or (the accepting side decides) wear. */
+  whyEnd(connection: KeptConnection, nowMs: number): CloseReason | undefined {
+    const { handshakeTimeoutMs } = this.options;
+    const { confirmed, initiator, usable, wasOpen, reader } = connection;
+    // Not `wasOpen`: 0-RTT data opens a server's end before the client has proved that it is there.
+    if (!confirmed && nowMs - this.startedMs > handshakeTimeoutMs) {
+      return closedHere('timeout', 0, `no connection within ${handshakeTimeoutMs} ms`, false);
+    }
+    if (initiator || !usable || !this.isWornOut(nowMs, reader.peerStreamsSeen)) return undefined;
+    const message = 'the connection has reached its maximum age or number of streams';
+    return closedHere('local', CLOSE_CODES.GOING_AWAY, message, wasOpen);
   }
 
   /**
@@ -33,8 +53,13 @@ export class ConnectionUpkeep {
     return true;
   }
 
-  /** Makes quiche ask for a sign of life after a silence. Returns whether it has something to send. */
-  keepAlive(native: NativeConnection, nowMs: number): boolean {
+  /** Frees stopped streams, and asks for a sign of life after a silence. Returns whether quiche has something to send. */
+  wantsToSend(native: NativeConnection, nowMs: number, isInitiator: boolean): boolean {
+    const isSwept = this.stopped.size > 0 && this.stopped.sweep(native);
+    return (isInitiator && this.keepAlive(native, nowMs)) || isSwept;
+  }
+
+  private keepAlive(native: NativeConnection, nowMs: number): boolean {
     const { keepAliveMs } = this.options;
     if (keepAliveMs === 0 || nowMs - Math.max(this.lastReceivedMs, this.lastKeepAliveMs) < keepAliveMs) return false;
     this.lastKeepAliveMs = nowMs;
@@ -43,7 +68,7 @@ export class ConnectionUpkeep {
   }
 
   /** Age, or what quiche 0.18 keeps for every stream that ever was (a set of ids) or that it fails to let go. */
-  isWornOut(nowMs: number, peerStreamsSeen: number): boolean {
+  private isWornOut(nowMs: number, peerStreamsSeen: number): boolean {
     const { connectionAgeMsMax, streamsMax } = this.options;
     if (connectionAgeMsMax > 0 && nowMs - this.startedMs > connectionAgeMsMax * AGE_GRACE) return true;
     return this.stopped.stuck > streamsMax / 2 || peerStreamsSeen > STREAMS_PER_CONNECTION_MAX;

@@ -29,6 +29,7 @@ import { QuicStream } from './stream.js';
 import { StreamIds } from './stream-ids.js';
 import { type ReadingConnection, StreamReader } from './stream-reader.js';
 import { StreamWriter, type WritingConnection } from './stream-writer.js';
+import { TurnDuty } from './turn-duty.js';
 
 /**
  * One QUIC connection: pumps a native connection and tells the handler.
@@ -57,13 +58,14 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   pausedCount = 0;
   /** The handshake is complete; on a server the client has then proved its address and that nothing is a replay. */
   confirmed = false;
+  wasOpen = false;
   private readonly target: ConnectTarget | undefined;
   private readonly session: ClientSession | undefined;
   private readonly recvInfo: { from: SocketAddress; to: SocketAddress };
   private readonly timer: ConnectionTimer;
   private readonly sender: DatagramSender;
   private readonly upkeep: ConnectionUpkeep;
-  private wasOpen = false;
+  private readonly duty = new TurnDuty();
   private offeredEarlyData = false;
   private hasReceived = false;
   private readonly ids: StreamIds;
@@ -140,12 +142,11 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     this.native = native;
     this.remote = remote;
     this.recvInfo.from = nativeRemote;
-    if (this.session === undefined) {
-      this.sender.limit();
-      return;
+    if (this.session === undefined) this.sender.limit();
+    else {
+      this.session.offer(native);
+      this.askTurn();
     }
-    this.session.offer(native);
-    this.host.schedule(this);
   }
 
   /** The client has proved its address with a Retry token. */
@@ -165,9 +166,10 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
       return;
     }
     this.upkeep.lastReceivedMs = this.host.clock.nowMs();
+    this.duty.received(this.confirmed && this.usable && !this.scheduled);
     if (!this.confirmed) this.handshake(native);
     if (this.usable) {
-      this.reader.pump(native);
+      if (!this.reader.pump(native)) this.duty.broughtNothing();
       this.hasReceived = true;
     }
     this.host.schedule(this);
@@ -176,24 +178,27 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   /** The connection's share of a turn of the event loop: reads what was put off, sends what waits, sets the timer. */
   runTurn(): void {
     const { native } = this;
+    if (this.reader.isPending) this.duty.mustSend();
     const isReading = native !== undefined && this.usable && this.reader.runTurn(native);
-    if (isReading) this.host.schedule(this);
+    if (isReading) this.askTurn();
     if (native !== undefined && this.usable && this.hasReceived) this.scan(native);
     // What came before the peer's CONNECTION_CLOSE is read first.
     if (!isReading && native?.isDraining() === true) this.finish(peerCloseReason(native, this.wasOpen));
-    this.transmit();
+    const next = this.duty.next();
+    if (next === 'send') this.transmit();
+    else if (next === 'anotherTurn') this.host.schedule(this);
   }
 
   /** Sends within this turn: at its end together with everything else, or at once. */
   requestFlush(now: boolean): void {
     if (now && this.usable) this.transmitGuarded();
-    else this.host.schedule(this);
+    else this.askTurn();
   }
 
   /** Reads in this turn's end, not within the call: the receive buffer may be in use. */
   requestRead(): void {
     this.reader.isPending = true;
-    this.host.schedule(this);
+    this.askTurn();
   }
 
   adopt(native: NativeConnection, stream: QuicStream): void {
@@ -223,21 +228,11 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   housekeep(nowMs: number): void {
     const { native, upkeep } = this;
     if (this.state === 'closed') return;
-    // Not `wasOpen`: 0-RTT data opens a server's end before the client has proved that it is there.
-    if (!this.confirmed && upkeep.isHandshakeOverdue(nowMs)) {
-      const message = `no connection within ${this.host.options.handshakeTimeoutMs} ms`;
-      this.refuse(closedHere('timeout', 0, message, false));
-      return;
-    }
+    const why = upkeep.whyEnd(this, nowMs);
+    if (why !== undefined) this.refuse(why);
     if (native === undefined || !this.usable) return;
     this.scan(native);
-    if (upkeep.stopped.size > 0 && upkeep.stopped.sweep(native)) this.host.schedule(this);
-    if (this.initiator) {
-      if (upkeep.keepAlive(native, nowMs)) this.host.schedule(this);
-    } else if (upkeep.isWornOut(nowMs, this.reader.peerStreamsSeen)) {
-      const message = 'the connection has reached its maximum age or number of streams';
-      this.refuse(closedHere('local', CLOSE_CODES.GOING_AWAY, message, this.wasOpen));
-    }
+    if (upkeep.wantsToSend(native, nowMs, this.initiator)) this.askTurn();
   }
 
   /** Closes the connection when the peer's certificate has expired or was denied since. */
@@ -259,6 +254,12 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     if (this.state === 'closed') this.abandon();
     else if (native.localError() === null) this.fail(`internal error: ${String(error)}`);
     else this.rejected(native);
+  }
+
+  /** Something waits, or may wait, to be sent. */
+  private askTurn(): void {
+    this.duty.mustSend();
+    this.host.schedule(this);
   }
 
   private readonly timerDue = (): void => {
@@ -321,6 +322,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
   private transmit(): void {
     const { native } = this;
     if (native === undefined) return;
+    this.duty.sent();
     const outcome = this.send(native);
     if (this.initiator && this.state === 'connecting') this.offerEarlyData(native);
     if (this.native === undefined) return;
@@ -332,6 +334,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
 
   private send(native: NativeConnection): SendOutcome {
     const outcome = this.sender.send(native);
+    if (outcome !== 'done') this.duty.mustSend();
     if (outcome === 'more') this.host.schedule(this);
     else if (outcome === 'blocked') this.host.waitForSocket(this);
     return outcome;
@@ -341,7 +344,9 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     const delay = native.timeout();
     // timeout() is cut to whole milliseconds: one more makes sure that the timer is not early.
     this.timer.set(delay === null ? undefined : delay + 1);
-    if (delay === null && native.isClosed()) this.nativeClosed(native);
+    if (delay !== null || !native.isClosed()) return;
+    this.finish(nativeEndReason(native, this.wasOpen, this.host.options.idleTimeoutMs));
+    this.abandon();
   }
 
   private scan(native: NativeConnection): void {
@@ -357,12 +362,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     if (this.state !== 'closed' && error !== null) this.finish(closeReasonOf(error, 'local', this.wasOpen));
     // quiche 0.18 aborts the process when it has to send a transport error while its write keys are those of 0-RTT.
     if (this.initiator && !this.confirmed && native.isInEarlyData()) this.abandon();
-    else this.host.schedule(this);
-  }
-
-  private nativeClosed(native: NativeConnection): void {
-    this.finish(nativeEndReason(native, this.wasOpen, this.host.options.idleTimeoutMs));
-    this.abandon();
+    else this.askTurn();
   }
 
   /** Ends the connection for a cause of this node: tells the peer, after what was written before, and the user. */
@@ -392,7 +392,7 @@ export class QuicConnection implements Connection, ReadingConnection, WritingCon
     else host.counters.handshakesFailed += 1;
     host.ended(this);
     if (native === undefined) this.abandon();
-    else host.schedule(this);
+    else this.askTurn();
     this.handler = NO_HANDLER;
     queueMicrotask(() => guarded(this.host.logger, () => handler.onClosed(this, reason)));
   }

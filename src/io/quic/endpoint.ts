@@ -62,6 +62,8 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
   private readonly foreign: ForeignDatagrams;
   private readonly turns: TurnQueue;
   private readonly timers = new Set<Timer>();
+  private readonly housekeepMs: number;
+  private isKeepingHouse = false;
   /** By connection id (20 bytes as latin1). An accepted connection has two: ours, and the one its client made up. */
   private readonly routes = new Map<string, QuicConnection>();
   private readonly live = new Set<QuicConnection>();
@@ -85,6 +87,9 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
     this.acceptor = new Acceptor(this.quiche, this.socket, this.options, this.counters, this.random, this.clock);
     this.foreign = new ForeignDatagrams(this.socket, this.counters, this.logger);
     this.socket.onDatagram(this.onDatagram, (error) => this.logger.warn({ error: error.message }, 'UDP socket error'));
+    const { idleTimeoutMs, keepAliveMs, handshakeTimeoutMs } = this.options;
+    const shortestMs = Math.min(idleTimeoutMs, keepAliveMs === 0 ? idleTimeoutMs : keepAliveMs, handshakeTimeoutMs);
+    this.housekeepMs = Math.max(10, Math.min(1_000, shortestMs / 4));
     this.startTimers();
   }
 
@@ -110,6 +115,7 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
     const connection = new QuicConnection(this, target.address, target);
     connection.handler = handler;
     this.live.add(connection);
+    this.keepHouse();
     if (this.closing !== undefined) connection.close(CLOSE_CODES.NONE, 'the endpoint is closed');
     else if (this.live.size > this.options.connectionsMax) {
       connection.fail(`the limit transport.connectionsMax (${this.options.connectionsMax}) is reached`);
@@ -232,6 +238,7 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
     connection.start(native, remote, nativeRemote);
     if (originalId !== undefined) connection.addressValidated();
     this.live.add(connection);
+    this.keepHouse();
     this.acceptor.begun(connection);
     this.route(connection, ownId.toString('latin1'));
     this.route(connection, clientMadeId);
@@ -280,25 +287,38 @@ export class QuicEndpoint implements Endpoint, ConnectionHost<QuicConnection> {
   }
 
   private startTimers(): void {
-    const { idleTimeoutMs, keepAliveMs, handshakeTimeoutMs, certificateCheckMs } = this.options;
-    const shortest = Math.min(idleTimeoutMs, keepAliveMs === 0 ? idleTimeoutMs : keepAliveMs, handshakeTimeoutMs);
-    this.every(Math.max(10, Math.min(1_000, shortest / 4)), () => this.housekeep());
-    this.every(certificateCheckMs, () => this.checkCertificates());
+    this.every(this.options.certificateCheckMs, () => this.checkCertificates());
     if (this.tls.reloadIntervalMs > 0) this.every(this.tls.reloadIntervalMs, () => void this.reloadTls());
   }
 
   private every(intervalMs: number, run: () => void): void {
+    this.after(intervalMs, () => {
+      run();
+      this.every(intervalMs, run);
+    });
+  }
+
+  private after(delayMs: number, run: () => void): void {
     const timer = this.clock.setTimer(
-      intervalMs,
+      delayMs,
       () => {
         this.timers.delete(timer);
-        if (this.closing !== undefined) return;
-        run();
-        this.every(intervalMs, run);
+        if (this.closing === undefined) run();
       },
       { unref: true },
     );
     this.timers.add(timer);
+  }
+
+  /** From now on looks after the connections now and then, until there are none. */
+  private keepHouse(): void {
+    if (this.isKeepingHouse || this.live.size === 0) return;
+    this.isKeepingHouse = true;
+    this.after(this.housekeepMs, () => {
+      this.isKeepingHouse = false;
+      this.housekeep();
+      this.keepHouse();
+    });
   }
 
   private housekeep(): void {

@@ -34,6 +34,8 @@ export class StreamReader {
   peerStreamsSeen = 0;
   /** Something was put off to the next turn. */
   isPending = false;
+  /** Chunks handed to streams' handlers so far. */
+  private chunks = 0;
   private scannedThisTurn = false;
   private readonly connection: ReadingConnection;
   private readonly lanes: QuicStream[] = [];
@@ -69,10 +71,10 @@ export class StreamReader {
     return this.isPending;
   }
 
-  /** Delivers what is there, as far as this turn's slice goes. */
-  pump(native: NativeConnection): void {
-    const { slice } = this;
-    if (slice.isOver) return;
+  /** Delivers what is there, as far as this turn's slice goes. Returns whether anything was. */
+  pump(native: NativeConnection): boolean {
+    const { slice, chunks } = this;
+    if (slice.isOver) return false;
     slice.begin();
     // A handler that resumes a stream meanwhile asks for another turn.
     this.isPending = false;
@@ -81,6 +83,7 @@ export class StreamReader {
     this.isBehind = slice.isOver;
     if (!slice.isOver) this.hog = undefined;
     this.isPending ||= !isComplete || slice.isOver;
+    return this.chunks !== chunks;
   }
 
   /** Returns false when the search for other streams was put off. */
@@ -175,6 +178,7 @@ export class StreamReader {
         this.failed(stream, error);
         return;
       }
+      this.chunks += 1;
       if (fin) this.remoteEnded(stream);
       stream.handler.onData(buffer.subarray(0, size), fin);
       if (fin) {

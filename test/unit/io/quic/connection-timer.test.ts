@@ -53,6 +53,39 @@ describe('ConnectionTimer', () => {
     expect(armed).to.equal(2);
   });
 
+  it('does not fire for nothing when the deadline of a quiet connection moves far away', async () => {
+    let fired = 0;
+    const counting = {
+      ...{ nowMs: () => clock.nowMs(), wallMs: () => clock.wallMs() },
+      setTimer: (delayMs: number, fire: () => void) =>
+        clock.setTimer(delayMs, () => {
+          fired += 1;
+          fire();
+        }),
+    };
+    timer = new ConnectionTimer(counting, () => dueAt.push(clock.nowMs() - start));
+    for (let i = 0; i < 10; i += 1) {
+      timer.set(26);
+      await clock.advance(1);
+      timer.set(30_000);
+      await clock.advance(149);
+    }
+    expect(fired).to.equal(0);
+    await clock.advance(30_000);
+    expect(dueAt).to.deep.equal([9 * 150 + 1 + 30_000]);
+  });
+
+  it('is not set anew for every message of a busy connection', async () => {
+    for (let i = 0; i < 1_000; i += 1) {
+      timer.set(26);
+      await clock.advance(0.1);
+      timer.set(30_000);
+      await clock.advance(0.1);
+    }
+    expect(armed).to.be.below(50);
+    expect(dueAt).to.deep.equal([]);
+  });
+
   it('is not due any more without a deadline or after cancel', async () => {
     timer.set(10);
     timer.set(undefined);
