@@ -86,6 +86,13 @@ export const CONSENSUS_REASONS = {
     'the director runs no group of that id',
     'register the group at all directors (option groups)',
   ),
+  GROUP_WAITING: row(
+    'UNAVAILABLE',
+    true,
+    false,
+    'the group was added to the options of a cluster that exists, and does not run at this director yet',
+    'restart the directors that the message names with the group in their options (option groups)',
+  ),
   LEASE_UNKNOWN: row(
     'NOT_FOUND',
     true,

@@ -1,6 +1,7 @@
 export { formatAddress, isLoopback, parseAddress, parseAddresses, type SocketAddress } from './address.js';
 export { AssertionError, assert, unreachable } from './assert.js';
 export { BlockPool } from './block-pool.js';
+export { BlockPools } from './block-pools.js';
 export type { Brand } from './brand.js';
 export {
   BYTE_LIST_HEAD_BYTES,

@@ -54,7 +54,7 @@ export interface ReplicatedGroup {
   submit(command: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void;
   /**
    * `submit` for commands that came together (`encodeByteList`): they go into one entry, in their order, and are answered
-   * together, with the list of their replies. Keep `commands` unchanged until then.
+   * together, with the list of their replies. `commands` becomes the group's: it is not to be changed any more.
    *
    * @param count how many the list holds, at least one
    */

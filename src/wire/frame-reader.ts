@@ -1,4 +1,4 @@
-import { BlockPool } from '../base/index.js';
+import { BlockPools } from '../base/index.js';
 import { FRAME_HEADER_BYTES, LENGTH_FIELD_BYTES } from './frame.js';
 
 /** Who takes the frames of a stream. `bytes` is valid only during the call; the body is `bytes[bodyStart, bodyEnd)`. */
@@ -149,14 +149,23 @@ export class FrameReader {
   }
 }
 
-/** Blocks for frames that are split over two deliveries, which with messages of some kilobytes is most deliveries. */
-const spare = new BlockPool(16 * 1024, 64);
+/**
+ * Blocks for frames that are split over two deliveries, which with messages of some kilobytes is most deliveries. Memory
+ * of its own for each costs more than the copy: what lies outside the heap counts against the collector's limit.
+ */
+const spare = new BlockPools([
+  [16 * 1024, 64],
+  [64 * 1024, 16],
+  [256 * 1024, 8],
+  [1024 * 1024, 2],
+]);
 const SMALL_BYTES = 1024;
 
 /** Room for `needed` bytes: a small block first, then a spare one, then by doubling, but not beyond the frame's size if that is known. */
 function blockFor(needed: number, presentBytes: number, sizeHint: number): Buffer {
   if (needed <= SMALL_BYTES) return Buffer.allocUnsafe(SMALL_BYTES);
-  if (needed <= spare.blockBytes) return spare.take();
+  const block = spare.take(needed);
+  if (block !== undefined) return block;
   const doubled = Math.max(needed, 2 * presentBytes);
   return Buffer.allocUnsafe(sizeHint > 0 ? Math.max(needed, Math.min(doubled, sizeHint)) : doubled);
 }

@@ -7,8 +7,10 @@ export interface EncodableCommand {
   readonly listed: number | undefined;
 }
 
-/** The payload of an entry of type `commands`: the list of them all. */
-export function encodeCommands(commands: readonly EncodableCommand[]): Buffer {
+/** The payload of an entry of type `commands`: the list of them all. A list by itself is one as it is. */
+export function encodeCommands(commands: readonly EncodableCommand[]): Uint8Array {
+  const [first] = commands;
+  if (commands.length === 1 && first?.listed !== undefined) return first.bytes;
   let count = 0;
   let bytes = 0;
   for (const command of commands) {

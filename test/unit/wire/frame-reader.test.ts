@@ -168,18 +168,19 @@ describe('FrameReader', () => {
     out.append(body);
     endFrame(out, mark);
     const bytes = Buffer.from(out.view(out.length));
-    const budget = new ReassemblyBudget(bytes.length);
+    const budgetBytes = 256 * 1024;
+    const budget = new ReassemblyBudget(budgetBytes);
     const sink = { onFrame: () => true };
     const first = new FrameReader(sink, bytes.length, budget);
     const second = new FrameReader(sink, bytes.length, budget);
     for (let round = 0; round < 3; round++) {
-      expect(first.push(bytes.subarray(0, 60_000), false)).to.equal(undefined);
+      expect(first.push(bytes.subarray(0, 70_000), false)).to.equal(undefined);
       expect(second.push(bytes.subarray(0, 60_000), false)).to.equal('overBudget');
       second.release();
       if (round === 1) first.release();
-      else expect(first.push(bytes.subarray(60_000), false)).to.equal(undefined);
+      else expect(first.push(bytes.subarray(70_000), false)).to.equal(undefined);
     }
-    expect(budget.take(bytes.length)).to.equal(true);
+    expect(budget.take(budgetBytes)).to.equal(true);
     expect(budget.take(1)).to.equal(false);
   });
 
