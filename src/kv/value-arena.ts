@@ -40,24 +40,20 @@ export class ValueArena {
   /** Copies the value that stands in `bytes` from `from` to `to`, for a row; returns its place. */
   add(row: number, bytes: Uint8Array, from: number, to: number): number {
     const size = to - from;
-    if (size > SHARED_BYTES_MAX) return this.addLarge(bytes.subarray(from, to));
-    // A part of an array costs a view of it, more than copying the little that stands around the value of a put.
-    const isWhole = bytes.length - size <= AROUND_BYTES_MAX;
-    const before = isWhole ? from : 0;
-    const length = isWhole ? bytes.length : size;
-    const reserved = Math.max(before, HEAD_BYTES);
-    let start = (this.open.used + reserved + 7) & ~7;
+    // Not `subarray`, which for a buffer costs as much as the copy.
+    const value = new Uint8Array(bytes.buffer, bytes.byteOffset + from, size);
+    if (size > SHARED_BYTES_MAX) return this.addLarge(value);
+    let start = (this.open.used + HEAD_BYTES + 7) & ~7;
     // Also an empty value begins inside its block.
-    if (start + length - before >= this.open.bytes.length) {
+    if (start + size >= this.open.bytes.length) {
       this.turn();
-      start = (reserved + 7) & ~7;
+      start = 8;
     }
     const { open } = this;
-    open.bytes.set(isWhole ? bytes : bytes.subarray(from, to), start - before);
-    // In the place of what stood before the value.
+    open.bytes.set(value, start);
     open.ints[(start - HEAD_BYTES) >>> 2] = row;
     open.starts[start >>> 8] = (open.starts[start >>> 8] as number) | (1 << (start >>> 3));
-    open.used = start - before + length;
+    open.used = start + size;
     const weight = weightOf(size);
     open.filled += weight;
     open.held += weight;
@@ -211,7 +207,6 @@ export const NO_PLACE = -1;
 const BLOCK_BYTES = 64 * 1024;
 const HEAD_BYTES = 4;
 const SHARED_BYTES_MAX = BLOCK_BYTES / 8;
-const AROUND_BYTES_MAX = 48;
 /** A block is sparse when it holds not more than this part of what it was filled with. */
 const SPARSE = 4;
 /** Emptied blocks that are kept in any case; above, half as many as there are in use. */
