@@ -109,7 +109,11 @@ export class LogWriter {
     this.endRecord(RECORD.seal, this.beginRecord(0), 0);
   }
 
-  /** Takes what is gathered, to be written next. Only one chunk at a time; valid until `written`. */
+  /**
+   * Takes what is gathered, to be written next, with zeros up to the end of its last page: a part of a page that is not
+   * in the kernel's memory, as of a file that was used long ago, would have to be read first. The next chunk overwrites
+   * the zeros. Only one chunk at a time; valid until `written`.
+   */
   take(): { readonly bytes: Buffer; readonly position: number } {
     assert(this.taken.length === 0, 'one chunk in writing');
     const buffer = this.buffer;
@@ -117,6 +121,7 @@ export class LogWriter {
     this.taken = buffer;
     const position = this.gatherStart;
     this.gatherStart += buffer.length;
+    this.fillPage(buffer);
     return { bytes: buffer.view(buffer.length), position };
   }
 
@@ -155,6 +160,14 @@ export class LogWriter {
     const first = Buffer.concat([encodeSegmentHeader(header, this.crc32), this.take().bytes]);
     this.written();
     return first;
+  }
+
+  private fillPage(buffer: SendBuffer): void {
+    const pageEnd = Math.ceil(this.gatherStart / PAGE_BYTES) * PAGE_BYTES;
+    const size = Math.min(pageEnd, this.segmentBytes) - this.gatherStart;
+    const at = buffer.reserve(size);
+    buffer.bytes.fill(0, at, at + size);
+    buffer.commit(size);
   }
 
   private get nextIncarnation(): number | undefined {
@@ -245,5 +258,7 @@ function recordEnd(entries: readonly LogEntry[], from: number): number {
 
 /** Odd, so that all 2^32 values come before one comes again; large, so that one flipped bit does not make another life. */
 const INCARNATION_STEP = 0x9e37_79b1;
+/** What kernels cache and most disks write as one. Another size there costs a read now and then, nothing else. */
+const PAGE_BYTES = 4096;
 /** First size of a gather buffer; it grows to what one write takes. */
 const GATHER_BYTES = 64 * 1024;

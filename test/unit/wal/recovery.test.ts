@@ -153,10 +153,12 @@ describe('wal: recovery', () => {
   });
 
   it('does not let the same bytes, written once more, call back what a torn write left behind them', () => {
-    const log = new BufferLog();
+    const log = new BufferLog(16 * 1024);
     log.write(batch({ entries: [entry(1, 1)] }));
     const first = recover(log.segments).start;
-    const [next, after] = [batch({ entries: [entry(2, 1)] }), batch({ entries: [entry(3, 1)] })];
+    // The record ends with its page: otherwise zeros to the end of the page would hide what is behind it.
+    const next = batch({ entries: [entry(2, 1, 4096 - first.segment!.end - 24 - 24)] });
+    const after = batch({ entries: [entry(3, 1)] });
     log.write(next, after);
     const segment = log.segments[0]!;
     const { at } = log.writes[1]!;
