@@ -194,7 +194,9 @@ export class MetadataStore {
       this.forward(request, options, settle);
       return;
     }
-    const timed = hasTime(request) ? withTime(request, this.time.at(this.clock.nowMs())) : request;
+    const isAboutLease = hasTime(request);
+    if (isAboutLease) this.expirer.expectLease();
+    const timed = isAboutLease ? withTime(request, this.time.at(this.clock.nowMs())) : request;
     this.group.submit(timed, options, new Submission(this, request, options, settle));
   }
 

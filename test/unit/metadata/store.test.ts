@@ -75,6 +75,20 @@ describe('metadata store', () => {
     expect(store.machine.leaseCount).to.equal(1);
   });
 
+  it('ends a short lease soon after its time, also one that is granted when there were none for long', async () => {
+    const { store } = cluster.leader;
+    await cluster.clock.advance(60_000);
+    for (const owner of [cluster.leader, cluster.follower]) {
+      const grantedMs = cluster.clock.nowMs();
+      const { answer } = await cluster.run(owner.store.execute(grant(100)));
+      await cluster.run(owner.store.execute(put('k', answer.type === 'lease' ? answer.lease : 0)));
+      await cluster.clock.runUntil(() => store.machine.leaseCount === 0, 10_000);
+      expect(cluster.clock.nowMs() - grantedMs).to.be.within(100, 300);
+      expect(keys()).to.deep.equal([]);
+      await cluster.clock.advance(30_000);
+    }
+  });
+
   it('ends no lease while there is no leader, and goes on with its time under the next', async () => {
     const { answer } = await cluster.run(cluster.leader.store.execute(grant(1_000)));
     await cluster.run(cluster.leader.store.execute(put('k', answer.type === 'lease' ? answer.lease : 0)));
