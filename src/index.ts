@@ -231,7 +231,7 @@ export {
   type TransportOptions,
 } from './io/quic/index.js';
 export { ClassScheduler, type SchedulerOptions } from './lanes/index.js';
-export { startWatchdog, systemClock, systemRandom, type WatchdogOptions } from './io/system/index.js';
+export { letHeapGrow, startWatchdog, systemClock, systemRandom, type WatchdogOptions } from './io/system/index.js';
 // Groups of your own: what a replicated state machine implements, and what its users hold.
 export type {
   CommandSettle,

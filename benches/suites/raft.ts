@@ -195,5 +195,5 @@ function killRounds({ smoke, rounds }: BenchOptions): number {
 
 const KILLS_PER_ROUND = 7;
 const SETTLE_MS = 8_000;
-/** Start-up work (compilers, first elections) is over by then. */
-const IDLE_SETTLE_MS = 3_000;
+/** Start-up work is over by then: compilers, first elections, and V8 giving memory back some ten seconds after a start. */
+const IDLE_SETTLE_MS = 15_000;

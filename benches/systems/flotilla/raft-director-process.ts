@@ -1,6 +1,6 @@
-/** The process of one director under test, with default options; it can also load itself. */
+/** The process of one director under test, as `flotilla director` has it, with default options; it can also load itself. */
 import { parseDirectorOptions } from '../../../src/config/index.js';
-import { Director } from '../../../src/index.js';
+import { Director, letHeapGrow } from '../../../src/index.js';
 import { serveRequests } from '../../harness/child.js';
 import { closedLoop } from '../../harness/load.js';
 import { keySequence, VALUE } from '../raft/keys.js';
@@ -16,6 +16,8 @@ export interface DirectorStart {
 }
 
 let director: Director | undefined;
+
+letHeapGrow();
 
 serveRequests({
   /** Resolves to the election timeout. */

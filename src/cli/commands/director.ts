@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { Director, ensureNodeCertificate } from '../../index.js';
+import { Director, ensureNodeCertificate, letHeapGrow } from '../../index.js';
 import { makeDataDirectory } from '../data-directory.js';
 import { UsageError } from '../failure.js';
 import { address, addressList, httpAddress, identifier, identifierList, peerList, reachableAddress } from '../flags.js';
@@ -65,6 +65,7 @@ export function addDirector(program: Command, finish: Finish): void {
 
 async function runDirector(flags: DirectorFlags): Promise<number> {
   checkMembership(flags);
+  letHeapGrow();
   const { id, listen, certs, http, data: dataDir, peers, join, advertise, operators } = flags;
   const options = optionsOf(flags);
   const logger = createLogger({ level: flags.logLevel, base: { role: 'director', id } });
