@@ -55,6 +55,7 @@ export {
   type MembershipChange,
   type NodeAnswer,
   type NodeStats,
+  type WaitingGroup,
   type WorkerResult,
   type WorkerStats,
 } from './client/index.js';

@@ -89,6 +89,7 @@ export {
   type NodeStats,
   type RegisterRequest,
   RegistryService,
+  type WaitingGroup,
   type WatchMessage,
   type WatchRequest,
   type WorkerKeyRequest,

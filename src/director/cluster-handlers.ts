@@ -53,9 +53,15 @@ export function statusOf(deps: ClusterHandlersDependencies): ClusterStatus {
     },
     ...(cluster === undefined ? {} : { clusterId: cluster.clusterId }),
     groups: cluster === undefined ? [] : groupsOf(cluster, clock.nowMs()),
+    ...waitingOf(cluster),
     inFlight: deps.inFlight(),
     counters: { ...deps.counters(), ...cluster?.network.counters },
   };
+}
+
+function waitingOf(cluster: ClusterRuntime | undefined): Pick<ClusterStatus, 'waitingGroups'> {
+  const waitingGroups = cluster?.lateGroups.waiting() ?? [];
+  return waitingGroups.length === 0 ? {} : { waitingGroups };
 }
 
 function groupsOf(cluster: ClusterRuntime, nowMs: number): GroupStatus[] {

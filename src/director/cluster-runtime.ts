@@ -12,7 +12,7 @@ import { type GroupInbox, PeerNetwork } from '../drivers/raft/index.js';
 import type { RpcChannel } from '../drivers/rpc/index.js';
 import type { Checksum, KvMachine } from '../kv/index.js';
 import type { GroupId } from '../ports/index.js';
-import { type Implementation, type MethodRef, methodName } from '../rpc/index.js';
+import { type CallOptions, type Implementation, type MethodRef, methodName } from '../rpc/index.js';
 import { Admission } from './admission.js';
 import { Backup } from './backup.js';
 import { DirectorDirectory } from './director-directory.js';
@@ -20,9 +20,13 @@ import { DirectorGossip } from './director-gossip.js';
 import type { ClusterParts } from './director-handlers.js';
 import { GossipKeys } from './gossip-keys.js';
 import { greetUntilLed } from './greeter.js';
+import { askForGroup } from './group-admission.js';
+import { GroupFoundingDuty } from './group-founding.js';
 import { groupOptions } from './group-options.js';
+import { GroupRecords } from './group-records.js';
 import { DirectorGroups, METADATA_GROUP } from './groups.js';
 import { KvRegistryStore } from './kv-registry-store.js';
+import { LateGroups } from './late-groups.js';
 import { LeaderContact } from './leader-contact.js';
 import { Membership } from './membership.js';
 import type { ClusterRecord, NodeMemory } from './node-record.js';
@@ -71,6 +75,8 @@ export class ClusterRuntime implements ClusterParts {
   readonly registry: KvRegistryStore;
   readonly directory: DirectorDirectory;
   readonly membership: Membership;
+  readonly groupRecords: GroupRecords;
+  readonly lateGroups: LateGroups;
   readonly admission: Admission;
   readonly backup: Backup;
   readonly book: AddressBook;
@@ -82,6 +88,7 @@ export class ClusterRuntime implements ClusterParts {
   private readonly deps: ClusterRuntimeDependencies;
   private readonly contact: LeaderContact;
   private readonly ticketKeys: TicketKeys;
+  private readonly groupFounding: GroupFoundingDuty;
   private readonly channels = new Map<NodeId, { readonly address: SocketAddress; readonly channel: RpcChannel }>();
 
   private constructor(
@@ -126,13 +133,23 @@ export class ClusterRuntime implements ClusterParts {
       stepMs: KEY_STEP_LEASES * deps.leaseMs,
       onKeys: (keys) => this.gossip.useKeys(keys),
     });
+    this.groupRecords = new GroupRecords(metadata);
+    this.groupFounding = new GroupFoundingDuty({
+      ...{ group, records: this.groupRecords, clock, logger },
+      status: () => group.status(),
+    });
+    this.lateGroups = this.makeLateGroups(deps);
+    this.groups.whyAbsent = (id) => this.lateGroups.whyAbsent(id);
     this.membership = new Membership({
       groups: this.groups,
+      coming: () => this.lateGroups.coming(),
       forward: (to, request, timeoutMs, signal) => this.forwardChange(to, request, timeoutMs, signal),
       clock,
       logger,
     });
-    this.admission = new Admission({ groups: this.groups, metadata, cluster, book: this.book });
+    this.admission = new Admission({
+      ...{ groups: this.groups, metadata, records: this.groupRecords, cluster, book: this.book },
+    });
     this.backup = new Backup(metadata, cluster.id, checksum);
     for (const worker of this.registry.snapshot().workers) this.liveness.registered(worker);
     this.registry.watch(this.registry.revision, (change) => {
@@ -198,6 +215,7 @@ export class ClusterRuntime implements ClusterParts {
   async settle(timeoutMs: number): Promise<void> {
     const { runtime, node, version, address } = this.deps;
     const { bulkEndpoint, logger } = runtime;
+    this.lateGroups.start();
     void this.directory.publish({ id: node, address, bulkPort: bulkEndpoint?.address.port, version });
     try {
       await this.metadata.group.readBarrier('linearizable', { timeoutMs });
@@ -248,6 +266,9 @@ export class ClusterRuntime implements ClusterParts {
     this.liveness.close();
     await this.userMetadata.close();
     this.ticketKeys.close();
+    this.groupFounding.close();
+    await this.lateGroups.close();
+    this.groupRecords.close();
     this.contact.close();
     this.directory.close();
     this.registry.close();
@@ -269,10 +290,31 @@ export class ClusterRuntime implements ClusterParts {
     };
   }
 
+  private makeLateGroups(deps: ClusterRuntimeDependencies): LateGroups {
+    const { runtime, node, memory, storage, userGroups, address, onFailed } = deps;
+    const { clock, random, logger } = runtime;
+    const self = { node, dataId: memory.record.dataId, address: formatAddress(address) };
+    const admission = {
+      others: () => this.otherNodes(),
+      call: async (to: NodeId, method: MethodRef, request: unknown, options: CallOptions) =>
+        await this.channelTo(to).unary(method, request, options),
+    };
+    return new LateGroups({
+      ...{ node, memory, storage, userGroups, clock, random, logger, onFailed },
+      groups: this.groups,
+      records: this.groupRecords,
+      config: () => this.groups.metadata.status().config,
+      askForGroup: (id) => askForGroup(admission, id, self),
+    });
+  }
+
+  private otherNodes(): NodeId[] {
+    return this.book.nodes().filter((other) => other !== this.deps.node);
+  }
+
   private otherDirectors(): SocketAddress[] {
-    const { node } = this.deps;
-    return this.book.nodes().flatMap((other) => {
-      const address = other === node ? undefined : this.book.get(other);
+    return this.otherNodes().flatMap((other) => {
+      const address = this.book.get(other);
       return address === undefined ? [] : [address];
     });
   }
@@ -283,11 +325,11 @@ export class ClusterRuntime implements ClusterParts {
 
   /** In the background; a leader alone has nobody to greet. */
   private greet(): void {
-    const { runtime, node, ending } = this.deps;
+    const { runtime, ending } = this.deps;
     const { clock, random } = runtime;
     void greetUntilLed({
       group: this.groups.metadata,
-      others: () => this.book.nodes().filter((other) => other !== node),
+      others: () => this.otherNodes(),
       connect: (to) => this.network.connect(to),
       ...{ clock, random },
       signal: ending,

@@ -6,6 +6,7 @@ import type { Admission } from './admission.js';
 import type { Backup } from './backup.js';
 import type { DirectorDirectory } from './director-directory.js';
 import type { GossipKeys } from './gossip-keys.js';
+import type { GroupRecords } from './group-records.js';
 import { METADATA_GROUP } from './groups.js';
 import type { Membership } from './membership.js';
 import type { AddressBook } from './peers.js';
@@ -17,6 +18,7 @@ export interface ClusterParts {
   readonly backup: Backup;
   readonly book: AddressBook;
   readonly directory: Pick<DirectorDirectory, 'remove'>;
+  readonly groupRecords: Pick<GroupRecords, 'withdraw'>;
   readonly gossipKeys: Pick<GossipKeys, 'rotate'>;
 }
 
@@ -49,8 +51,16 @@ export function implementDirector(deps: DirectorHandlersDependencies): Implement
     },
     changeMembers: async (request, context) => {
       authorizeOperator(context, deps.operators);
-      const { membership, admission, book, directory } = cluster();
+      const { membership, admission, book, directory, groupRecords } = cluster();
       if (request.action === 'add') await admission.claimForFounders();
+      // No group begins with a director that is about to go.
+      if (isLeaving(request)) {
+        await groupRecords
+          .withdraw(request.node, () => true)
+          .catch((error: unknown) => {
+            deps.logger.debug({ error, director: request.node }, 'what it announced stands');
+          });
+      }
       if (request.address !== undefined) book.learn(request.node, parseAddress(request.address));
       const reply = await membership.change(request, context.remainingMs() ?? CHANGE_TIMEOUT_MS);
       if (isLeaving(request)) {

@@ -154,9 +154,24 @@ export class DirectorNode implements AsyncDisposable {
     return this.cluster?.registry.snapshot().workers ?? [];
   }
 
-  /** One of the user's groups, by its id. @throws RpcError `GROUP_UNKNOWN` */
+  /**
+   * One of the user's groups, by its id.
+   *
+   * @throws RpcError `GROUP_UNKNOWN`; `GROUP_WAITING` for one that was added to the options of a cluster that exists, as
+   * long as it does not run here: the message names the directors that have to be started with it
+   */
   group(id: number): ReplicatedGroup {
     return this.member.groups.get(id);
+  }
+
+  /**
+   * One of the user's groups, as soon as it runs here.
+   *
+   * @param options.timeoutMs default: as long as it takes
+   * @throws RpcError `GROUP_WAITING` when the time is over, `GROUP_UNKNOWN`, `CLOSED`
+   */
+  async groupStarted(id: number, options: { readonly timeoutMs?: number } = {}): Promise<ReplicatedGroup> {
+    return await this.member.lateGroups.started(id, options.timeoutMs);
   }
 
   /**

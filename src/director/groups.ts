@@ -40,11 +40,16 @@ export interface NamedGroup {
 
 /** The Raft groups that a director takes part in. */
 export class DirectorGroups {
-  readonly all: ReadonlyMap<GroupId, NamedGroup>;
   readonly metadata: RaftGroup;
+  /** Why a group that `all` lacks does not run here, where that is known. */
+  whyAbsent: (id: number) => RpcError | undefined = () => undefined;
+  private readonly deps: GroupsDependencies;
+  private readonly running: Map<GroupId, NamedGroup>;
+  private attach: (group: GroupInbox) => void = () => undefined;
 
-  private constructor(all: ReadonlyMap<GroupId, NamedGroup>, metadata: RaftGroup) {
-    this.all = all;
+  private constructor(deps: GroupsDependencies, running: Map<GroupId, NamedGroup>, metadata: RaftGroup) {
+    this.deps = deps;
+    this.running = running;
     this.metadata = metadata;
   }
 
@@ -53,27 +58,49 @@ export class DirectorGroups {
     const all = new Map<GroupId, NamedGroup>();
     for (const { id, name, machine } of allGroups(deps)) {
       const member = deps.members[String(id)];
-      // A group that was added to the options after the director had joined.
+      // A group that was added to the options after the director had joined: see `LateGroups`.
       if (member === undefined) continue;
       all.set(id, { name, group: await openGroup(deps, id, member as MemberId, machine) });
     }
     const metadata = all.get(METADATA_GROUP);
     if (metadata === undefined) throw new Error('the record of a member has the metadata group');
-    return new DirectorGroups(all, metadata.group);
+    return new DirectorGroups(deps, all, metadata.group);
   }
 
-  /** @throws RpcError `GROUP_UNKNOWN` */
+  /** By id; one that is added later comes into the same map. */
+  get all(): ReadonlyMap<GroupId, NamedGroup> {
+    return this.running;
+  }
+
+  /** @throws RpcError `GROUP_UNKNOWN`, `GROUP_WAITING` */
   get(id: number): RaftGroup {
     const named = this.all.get(id as GroupId);
-    if (named === undefined) throw RpcError.of('GROUP_UNKNOWN', `this director runs no group ${id}`);
+    if (named === undefined) {
+      throw this.whyAbsent(id) ?? RpcError.of('GROUP_UNKNOWN', `this director runs no group ${id}`);
+    }
     return named.group;
   }
 
+  /** @param attach what brings in the messages of a group, also of those that are added later */
   async start(attach: (group: GroupInbox) => void): Promise<void> {
+    this.attach = attach;
     for (const { group } of this.all.values()) {
       await group.start();
       attach(group);
     }
+  }
+
+  /**
+   * Runs one more group, as the member that the data directory says it is.
+   *
+   * @throws FlotillaError as `RaftGroup.start`
+   */
+  async add({ id, name, machine }: UserGroup, member: number): Promise<void> {
+    const group = await openGroup(this.deps, id as GroupId, member as MemberId, machine);
+    await group.start();
+    this.running.set(id as GroupId, { name: groupName({ id, name }), group });
+    this.attach(group);
+    if (member === FIRST_FOUNDER || group.status().config.voters.length === 1) group.campaign();
   }
 
   /** Of a new cluster the first founder leads without waiting; a group of one never waits. */
@@ -104,17 +131,22 @@ export async function foundGroups(
  *
  * @throws FlotillaError `DATA_DIR_FOREIGN`, and those of the stores
  */
-export async function prepareGroups(storage: DirectorStorage, ids: readonly number[]): Promise<void> {
+export async function prepareGroups(storage: Pick<DirectorStorage, 'group'>, ids: readonly number[]): Promise<void> {
   for (const id of ids) {
     const { store, snapshots } = await storage.group(id as GroupId);
     await prepareToJoin(store, snapshots);
   }
 }
 
+/** For status and logs. */
+export function groupName({ id, name }: Pick<UserGroup, 'id' | 'name'>): string {
+  return name ?? `group-${id}`;
+}
+
 function allGroups({ machine, userGroups }: Pick<GroupsDependencies, 'machine' | 'userGroups'>) {
   const own = userGroups.map((group) => ({
     id: group.id as GroupId,
-    name: group.name ?? `group-${group.id}`,
+    name: groupName(group),
     machine: group.machine,
   }));
   return [{ id: METADATA_GROUP, name: 'metadata', machine }, ...own];
@@ -143,3 +175,5 @@ async function openGroup(
     },
   });
 }
+
+const FIRST_FOUNDER = 1;

@@ -12,7 +12,9 @@ import type { MemberChange } from '../raft/index.js';
 import { type DirectorGroups, METADATA_GROUP } from './groups.js';
 
 export interface MembershipDependencies {
-  readonly groups: DirectorGroups;
+  readonly groups: Pick<DirectorGroups, 'all' | 'get'>;
+  /** Groups that are about to run here: a change waits for them. */
+  readonly coming: () => readonly GroupId[];
   /** Passes a request on to the leader of a group. */
   readonly forward: (
     to: NodeId,
@@ -45,10 +47,20 @@ export class Membership {
     const deadlineMs = this.deps.clock.nowMs() + timeoutMs;
     const results: GroupResult[] = [];
     for (const id of this.groupsOf(request)) {
-      const result = await this.changeGroup(id, request, deadlineMs);
-      if (result !== undefined) results.push(result);
+      try {
+        const result = await this.changeGroup(id, request, deadlineMs);
+        if (result !== undefined) results.push(result);
+      } catch (thrown) {
+        // With the metadata as it should be, the request was for groups that began later.
+        if (results.length === 0 || id !== METADATA_GROUP || !this.isDone(request, thrown)) throw thrown;
+      }
     }
     return { groups: results };
+  }
+
+  private isDone({ action, node }: MembershipRequest, thrown: unknown): boolean {
+    if (action === 'transfer' || RpcError.from(thrown).reason !== 'MEMBERSHIP_INVALID') return false;
+    return typeof changesFor(this.deps.groups.get(METADATA_GROUP), action, node) === 'string';
   }
 
   /**
@@ -57,7 +69,7 @@ export class Membership {
    */
   private groupsOf({ group }: MembershipRequest): GroupId[] {
     if (group !== undefined) return [group as GroupId];
-    const ids = [...this.deps.groups.all.keys()].sort((a, b) => a - b);
+    const ids = [...this.deps.groups.all.keys(), ...this.deps.coming()].sort((a, b) => a - b);
     return [...ids.filter((id) => id !== METADATA_GROUP), METADATA_GROUP];
   }
 
@@ -166,6 +178,7 @@ function changesFor(
 
 /** What passes by itself. */
 const REPEATED: ReadonlySet<string> = new Set([
+  'GROUP_WAITING',
   'MEMBERSHIP_BUSY',
   'MEMBER_NOT_CAUGHT_UP',
   'NO_LEADER',

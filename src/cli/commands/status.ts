@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ClusterStatus } from '../../index.js';
 import { askDirectors, GRACE_MS, groupViews, type Survey } from '../cluster/ask-directors.js';
 import { formatGroup } from '../cluster/group-table.js';
+import { formatWaitingGroups } from '../cluster/waiting-groups.js';
 import { withDirectors } from '../connect-client.js';
 import { EXIT_OK } from '../failure.js';
 import { formatDuration } from '../format-duration.js';
@@ -46,7 +47,7 @@ function formatStatus(status: ClusterStatus): string {
 }
 
 function groups(survey: Survey): string[] {
-  return groupViews(survey).map((view) => formatGroup(view, survey));
+  return [...groupViews(survey).map((view) => formatGroup(view, survey)), ...formatWaitingGroups(survey)];
 }
 
 /** Those at zero are left out. */
@@ -58,8 +59,8 @@ function counters(status: ClusterStatus): string[] {
 
 function directorsJson({ answering, silent }: Survey): unknown[] {
   return [
-    ...answering.map(({ status: { id, address, version, uptimeMs, groups } }) => ({
-      ...{ id, address, version, uptimeMs, groups },
+    ...answering.map(({ status: { id, address, version, uptimeMs, groups, waitingGroups = [] } }) => ({
+      ...{ id, address, version, uptimeMs, groups, waitingGroups },
     })),
     ...silent.map(({ address, error: { code, reason, message } }) => ({ address, error: { code, reason, message } })),
   ];

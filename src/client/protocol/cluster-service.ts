@@ -21,6 +21,8 @@ export interface ClusterStatus {
   readonly clusterId?: string | undefined;
   /** The Raft groups that this director takes part in, as it sees them. */
   readonly groups: readonly GroupStatus[];
+  /** The users' groups that do not run at this director, and why. */
+  readonly waitingGroups?: readonly WaitingGroup[] | undefined;
   /** Calls in progress at this director. */
   readonly inFlight: number;
   /** Counters of the director's RPC server and endpoint by name. */
@@ -48,6 +50,18 @@ export interface GroupStatus {
   readonly members: readonly GroupMember[];
   /** Counters of this director's part by name. */
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** A group of the users' own that does not run at a director: it was added to the options of a cluster that exists. */
+export interface WaitingGroup {
+  readonly id: number;
+  readonly name: string;
+  /** The group runs elsewhere. */
+  readonly hasBegun: boolean;
+  /** The voting directors that have to be started with the group before it begins. */
+  readonly missing: readonly string[];
+  /** What keeps this director out of it, where it is more than a matter of time. */
+  readonly problem?: string | undefined;
 }
 
 export interface GroupMember {

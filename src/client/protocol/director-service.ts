@@ -9,6 +9,7 @@ const nodeIdSchema = v.pipe(
 );
 const dataIdSchema = v.pipe(v.string(), v.minLength(8), v.maxLength(64));
 const addressSchema = v.pipe(v.string(), v.minLength(3), v.maxLength(300));
+const groupIdSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
 const PEERS_MAX = 64;
 
 /** What a director of a new cluster tells another one of `--peers`. */
@@ -38,6 +39,8 @@ const admissionSchema = v.object({
   dataId: dataIdSchema,
   /** Where it listens. */
   address: addressSchema,
+  /** Only this one of the users' groups, for a director that runs already. Default: all that the other one runs. */
+  group: v.optional(groupIdSchema),
 });
 
 const admissionReplySchema = v.object({
@@ -55,7 +58,7 @@ const changeSchema = v.object({
   /** Where an added director will listen, when that is known. */
   address: v.optional(addressSchema),
   /** Of one group; default all of them. */
-  group: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))),
+  group: v.optional(groupIdSchema),
   /** The leader answers, and does not pass it on. */
   isForwarded: v.optional(v.boolean()),
 });

@@ -4,6 +4,7 @@ export {
   type ClusterStatus,
   type GroupMember,
   type GroupStatus,
+  type WaitingGroup,
 } from './cluster-service.js';
 export {
   type AdmissionReply,

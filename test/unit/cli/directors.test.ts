@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { directorFor, groupViews, type Survey, unreached } from '../../../src/cli/cluster/ask-directors.js';
 import { catchUpText } from '../../../src/cli/cluster/catch-up-watch.js';
 import { formatGroup } from '../../../src/cli/cluster/group-table.js';
+import { formatWaitingGroups } from '../../../src/cli/cluster/waiting-groups.js';
 import { peerList } from '../../../src/cli/flags.js';
 import { directorMetrics } from '../../../src/cli/http/director-metrics.js';
 import { formatMetrics } from '../../../src/cli/http/prometheus.js';
@@ -104,6 +105,33 @@ describe('what directors say', () => {
     );
     expect(text.match(/^# TYPE flotilla_raft_elections_total counter$/gm)).to.have.length(1);
     expect(formatMetrics(directorMetrics(status('d1', [])))).to.not.include('raft');
+  });
+});
+
+describe('groups that wait', () => {
+  const waiting = { id: 7, name: 'stock', hasBegun: false, missing: ['d2', 'd3'] };
+
+  it('are shown once, with the directors that have to be started with them', () => {
+    const answers = survey(
+      { ...status('d1', []), waitingGroups: [waiting] },
+      { ...status('d2', []), waitingGroups: [{ ...waiting, name: 'group-7' }] },
+      status('d3', []),
+    );
+    expect(formatWaitingGroups(answers)).to.deep.equal([
+      'group 7 (stock)\nwaits until these directors are restarted with it in their options: d2, d3',
+    ]);
+    expect(formatWaitingGroups(survey(status('d1', [])))).to.deep.equal([]);
+  });
+
+  it('are shown with what keeps a director out of one that has begun', () => {
+    const begun = { ...waiting, hasBegun: true, missing: [] };
+    const answers = survey(
+      { ...status('d1', []), waitingGroups: [begun] },
+      { ...status('d2', []), waitingGroups: [{ ...begun, problem: 'another data directory' }] },
+    );
+    expect(formatWaitingGroups(answers)).to.deep.equal([
+      'group 7 (stock)\ndoes not run at d1 yet\ndoes not run at d2: another data directory',
+    ]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { nodeId, type RpcError } from '../../../src/base/index.js';
+import { nodeId, RpcError } from '../../../src/base/index.js';
 import { Admission } from '../../../src/director/admission.js';
+import { GroupRecords } from '../../../src/director/group-records.js';
 import type { DirectorGroups } from '../../../src/director/groups.js';
 import { Membership } from '../../../src/director/membership.js';
 import { AddressBook } from '../../../src/director/peers.js';
@@ -9,6 +10,7 @@ import { type GroupId, type LogIndex, type MemberId, silentLogger } from '../../
 import type { MemberChange } from '../../../src/raft/index.js';
 import { SimulatedClock } from '../../../src/testing/index.js';
 import { FakeCluster } from '../../support/fake-metadata.js';
+import { settle } from '../../support/settle.js';
 
 /** The metadata group and one of the user's, led here. */
 class Groups {
@@ -25,10 +27,12 @@ class Groups {
   }
 
   get(id: number): RaftGroup {
-    return this.all.get(id as GroupId)?.group as RaftGroup;
+    const named = this.all.get(id as GroupId);
+    if (named === undefined) throw RpcError.of('GROUP_WAITING', 'not yet');
+    return named.group;
   }
 
-  private group(id: number): RaftGroup {
+  group(id: number): RaftGroup {
     const members = this.members.get(id) as Map<string, number>;
     return {
       leadership: { term: 1, leader: nodeId('d1'), isLeading: true },
@@ -57,24 +61,28 @@ function world() {
   const clock = new SimulatedClock();
   const groups = new Groups(['d1', 'd2']);
   const directors = groups as unknown as DirectorGroups;
+  const metadata = new FakeCluster(clock).join('d1').store;
+  const records = new GroupRecords(metadata);
   const admission = new Admission({
     groups: directors,
-    metadata: new FakeCluster(clock).join('d1').store,
+    ...{ metadata, records },
     cluster: { id: 'c', founders: { d1: 'disk-1', d2: 'disk-2' }, members: { 0: 1, 1: 1 } },
     book: new AddressBook({}, () => undefined),
   });
+  const coming: GroupId[] = [];
   const membership = new Membership({
     groups: directors,
+    coming: () => coming,
     forward: () => Promise.reject(new Error('nobody to forward to')),
     clock,
     logger: silentLogger,
   });
-  const admit = (node: string, dataId: string) =>
-    admission.admit({ node: nodeId(node), dataId, address: '127.0.0.1:7402' }).then(
+  const admit = (node: string, dataId: string, group?: number) =>
+    admission.admit({ node: nodeId(node), dataId, address: '127.0.0.1:7402', group }).then(
       ({ members }) => members,
       (error: RpcError) => error.reason,
     );
-  return { groups, admission, membership, admit };
+  return { clock, groups, admission, membership, records, coming, admit };
 }
 
 describe('director: members and their data directories', () => {
@@ -91,6 +99,73 @@ describe('director: members and their data directories', () => {
     expect(await admit('d2', 'disk-newer')).to.equal('MEMBER_CLAIMED');
     groups.members.get(0)?.set('d2', 12);
     expect(await admit('d2', 'disk-newer')).to.equal('MEMBER_CLAIMED');
+  });
+
+  it('claims the ids of the founders in all groups that began with the cluster, run here or not', async () => {
+    const { groups, admission, records, admit } = world();
+    groups.all.delete(1 as GroupId);
+    await admission.claimForFounders();
+    expect(records.founding(1)?.founders).to.deep.equal({ d1: 'disk-1', d2: 'disk-2' });
+    groups.all.set(1 as GroupId, { name: '1', group: groups.group(1) });
+    groups.members.get(0)?.set('d2', 9);
+    expect(await admit('d2', 'disk-new')).to.equal('MEMBER_CLAIMED');
+  });
+
+  it('judges a group that began later by its own founders', async () => {
+    const { groups, admission, records, admit } = world();
+    await admission.claimForFounders();
+    // d2 has another disk since, with which it founded group 7.
+    groups.members.get(0)?.set('d2', 9);
+    groups.members.get(1)?.set('d2', 8);
+    groups.members.set(7, new Map([['d2', 1]]));
+    groups.all.set(7 as GroupId, { name: '7', group: groups.group(7) });
+    await records.ensure(7, { d2: 'disk-new' });
+    await admission.claimForFounders();
+    expect(await admit('d2', 'disk-new')).to.deep.equal({ 0: 9, 1: 8, 7: 1 });
+    expect(await admit('d2', 'disk-newer')).to.equal('MEMBER_CLAIMED');
+  });
+
+  it('lets a director into the cluster that is in none of the users’ groups, and into one of those alone', async () => {
+    const { groups, admission, admit } = world();
+    await admission.claimForFounders();
+    groups.members.get(0)?.set('d3', 9);
+    expect(await admit('d3', 'disk-3')).to.deep.equal({ 0: 9 });
+    expect(await admit('d3', 'disk-3', 1)).to.equal('MEMBER_UNKNOWN');
+    groups.members.get(1)?.set('d3', 5);
+    // Who is not the metadata's member d3 has no business in other groups.
+    expect(await admit('d3', 'disk-of-another', 1)).to.equal('MEMBER_CLAIMED');
+    expect(await admit('d3', 'disk-3', 1)).to.deep.equal({ 0: 9, 1: 5 });
+    expect(await admit('d4', 'disk-4', 1)).to.equal('MEMBER_UNKNOWN');
+  });
+
+  it('changes the groups that began later for a director that is in the metadata group already', async () => {
+    const { groups, membership } = world();
+    groups.members.get(1)?.delete('d2');
+    const { groups: changed } = await membership.change({ action: 'add', node: nodeId('d2') }, 1_000);
+    expect(changed).to.deep.equal([{ group: 1, index: 7 }]);
+    groups.members.get(1)?.set('d2', 7);
+    const again = membership.change({ action: 'add', node: nodeId('d2') }, 1_000);
+    expect(await again.catch((error: RpcError) => error.reason)).to.equal('MEMBERSHIP_INVALID');
+  });
+
+  it('waits for a group that is about to run here before it changes any', async () => {
+    const { groups, membership, clock, coming } = world();
+    coming.push(7 as GroupId);
+    const change = membership.change({ action: 'remove', node: nodeId('d2') }, 10_000);
+    change.catch(() => undefined);
+    await clock.advance(2_000);
+    // The metadata group last: who is out of that stops.
+    expect(groups.changed).to.deep.equal([1]);
+    groups.members.set(
+      7,
+      new Map([
+        ['d2', 2],
+        ['d1', 1],
+      ]),
+    );
+    groups.all.set(7 as GroupId, { name: '7', group: groups.group(7) });
+    await settle(clock, change);
+    expect(groups.changed).to.deep.equal([1, 7, 0]);
   });
 
   it('changes the metadata group last when a director leaves: it stops when it is out of that', async () => {
