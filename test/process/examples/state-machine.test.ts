@@ -14,4 +14,13 @@ describe('the state-machine example', function () {
       'read at another director: 5 anchors',
     ]);
   });
+
+  it('adds a group to a cluster that exists', async () => {
+    const program = new Program('examples/state-machine/added-group', []);
+    expect(await program.ended, program.output).to.deep.equal({ code: 0, signal: null });
+    expect(program.stdout.trimEnd().split('\n')).to.deep.equal([
+      'before: GROUP_UNKNOWN',
+      'after: {"ok":true,"left":42}, and the cluster exists as before',
+    ]);
+  });
 });
