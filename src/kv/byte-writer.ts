@@ -28,10 +28,16 @@ export class ByteWriter {
     }
     this.reserve(8);
     let rest = value;
-    while (rest >= 0x80) {
+    // Whole numbers of 32 bits are far cheaper to take apart.
+    while (rest >= 0x8000_0000) {
       this.bytes[this.end] = (rest % 0x80) | 0x80;
       this.end += 1;
       rest = Math.floor(rest / 0x80);
+    }
+    while (rest >= 0x80) {
+      this.bytes[this.end] = (rest & 0x7f) | 0x80;
+      this.end += 1;
+      rest >>>= 7;
     }
     this.bytes[this.end] = rest;
     this.end += 1;
@@ -66,6 +72,16 @@ export class ByteWriter {
   clear(): void {
     this.end = 0;
     if (this.bytes.length > KEPT_BYTES_MAX) this.bytes = Buffer.allocUnsafe(this.initialBytes);
+  }
+
+  /** Forgets what was written, and keeps the memory. */
+  restart(): void {
+    this.end = 0;
+  }
+
+  /** What was written, until the next write. */
+  view(): Buffer {
+    return this.bytes.subarray(0, this.end);
   }
 
   /** A copy of what was written, after which the writer is empty. */

@@ -55,10 +55,14 @@ export function hashState(state: KvState): string {
   return hex(high) + hex(low);
 }
 
+/** Each holds until the next one is asked for. */
 function* payloads(state: KvState): Generator<Buffer> {
-  const writer = new ByteWriter(LIMITS.kvSnapshotChunkBytes);
-  for (const _ of writeRecords(state, writer, LIMITS.kvSnapshotChunkBytes)) yield writer.take();
-  if (writer.length > 0) yield writer.take();
+  const writer = new ByteWriter(LIMITS.kvSnapshotChunkBytes + ROOM_BYTES);
+  for (const _ of writeRecords(state, writer, LIMITS.kvSnapshotChunkBytes)) {
+    yield writer.view();
+    writer.restart();
+  }
+  if (writer.length > 0) yield writer.view();
 }
 
 /** Loads the whole chunks at the beginning of `bytes`; returns how many bytes that were. */
@@ -82,5 +86,7 @@ function hex(value: number): string {
 }
 
 const CHUNK_HEAD_BYTES = 8;
+/** For the record that fills a chunk; a longer one makes it grow. */
+const ROOM_BYTES = 8 * 1024;
 /** A chunk ends with the record that fills it; the longest record is a value or a remembered reply. */
 const CHUNK_BYTES_MAX = LIMITS.kvSnapshotChunkBytes + LIMITS.messageBytesDefault;

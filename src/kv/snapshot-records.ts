@@ -24,11 +24,7 @@ import type { VersionTable } from './version-table.js';
 export function* writeRecords(state: KvState, writer: ByteWriter, fullBytes: number): Generator<void> {
   const { store, leases, sessions } = state;
   writeHead(writer, state);
-  let count = 1;
-  for (const _ of store.write(writer, writeVersion)) {
-    count += 1;
-    if (writer.length >= fullBytes) yield;
-  }
+  let count = 1 + (yield* store.write(writer, fullBytes, writeVersion));
   for (const [, lease] of leases.leases.entries()) {
     writeLease(writer, lease);
     count += 1;
@@ -75,9 +71,9 @@ function writeReply(writer: ByteWriter, session: number, sequence: number, reply
   if (reply !== REPLY_FORGOTTEN) writer.data(typeof reply === 'number' ? encodePutReply(reply) : reply);
 }
 
-function writeVersion(writer: ByteWriter, name: string, versions: VersionTable, version: number): void {
+function writeVersion(writer: ByteWriter, name: Uint8Array, versions: VersionTable, version: number): void {
   writer.byte(RECORD.version);
-  writer.text(name);
+  writer.data(name);
   writer.uint(versions.modRevisionOf(version));
   writer.byte(versions.isLive(version) ? 1 : 0);
   if (!versions.isLive(version)) return;

@@ -134,18 +134,25 @@ export class VersionStore {
     return low;
   }
 
-  /** Writes all versions in the order of their keys, those of a key from the oldest on; yields after each. */
-  *write(writer: ByteWriter, writeVersion: WriteVersion): Generator<void> {
+  /**
+   * Writes all versions in the order of their keys, those of a key from the oldest on; yields after one that fills the
+   * writer to `fullBytes` or beyond. Returns how many there are.
+   */
+  *write(writer: ByteWriter, fullBytes: number, writeVersion: WriteVersion): Generator<void, number> {
     const { keys, versions } = this;
+    let count = 0;
     for (const [name, key] of keys.entries()) {
+      const bytes = Buffer.from(name);
       const newest = keys.newestOf(key);
       // What the newest is followed by is not a copy's.
       for (let version = keys.oldestOf(key); ; version = versions.newerThan(version)) {
-        writeVersion(writer, name, versions, version);
-        yield;
+        writeVersion(writer, bytes, versions, version);
+        count += 1;
+        if (writer.length >= fullBytes) yield;
         if (version === newest) break;
       }
     }
+    return count;
   }
 
   /** Adds a version as it is, from a snapshot, in the order of {@link write}; `item` is `undefined` for an end. */
@@ -367,7 +374,7 @@ export interface EncodedPut {
 }
 
 /** Writes one version of the key `name`. */
-export type WriteVersion = (writer: ByteWriter, name: string, versions: VersionTable, version: number) => void;
+export type WriteVersion = (writer: ByteWriter, name: Uint8Array, versions: VersionTable, version: number) => void;
 
 function countOf(items: Iterable<unknown>): number {
   let count = 0;
