@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClusterClient, DevelopmentCa, type DirectorOptions } from '../../../src/index.js';
 import { temporaryDirectory } from '../../support/certs.js';
+import type { Question } from './director-process.js';
 
 export interface MetadataHash {
   readonly appliedIndex: number;
@@ -47,11 +49,11 @@ export class CrashCluster {
     return this.running.has(id);
   }
 
-  /** Resolves when it serves; waits for the others when it has to. */
-  async startDirector(id: string): Promise<void> {
+  /** Resolves when it serves; waits for the others when it has to. `groups` are ids of groups of the user's own. */
+  async startDirector(id: string, groups: readonly number[] = []): Promise<void> {
     const fromBuild = import.meta.url.endsWith('.js');
     const file = new URL(fromBuild ? './director-process.js' : './director-process.ts', import.meta.url);
-    const child = fork(file, [JSON.stringify(this.options.get(id))], {
+    const child = fork(file, [JSON.stringify(this.options.get(id)), JSON.stringify(groups)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.running.set(id, child);
@@ -70,12 +72,25 @@ export class CrashCluster {
   }
 
   async hash(id: string): Promise<MetadataHash> {
-    const child = this.running.get(id);
-    if (child === undefined) throw new Error(`${id} does not run`);
-    const answer = once(child, 'message');
-    child.send('hash');
-    const [hash] = (await answer) as [MetadataHash];
-    return hash;
+    return (await this.ask(id, { type: 'hash' })) as MetadataHash;
+  }
+
+  /** Has `text` committed in a group of the user's own, at `id`, when it runs there; what went wrong, or `undefined`. */
+  async propose(id: string, group: number, text: string): Promise<string | undefined> {
+    return (await this.ask(id, { type: 'propose', group, text })) as string | undefined;
+  }
+
+  /** What such a group holds, linearizable. */
+  async items(id: string, group: number): Promise<readonly string[]> {
+    return (await this.ask(id, { type: 'items', group })) as readonly string[];
+  }
+
+  /** How far a director is with a group: its files say so, also while it is dead. */
+  beginningOf(id: string, group: number): 'nothing' | 'stores' | 'member' {
+    const dataDir = this.options.get(id)?.dataDir ?? '';
+    const record = JSON.parse(readFileSync(join(dataDir, 'node.json'), 'utf8'));
+    if (record.cluster.members[group] !== undefined) return 'member';
+    return existsSync(join(dataDir, 'groups', String(group))) ? 'stores' : 'nothing';
   }
 
   client(): Promise<ClusterClient> {
@@ -84,6 +99,15 @@ export class CrashCluster {
 
   async close(): Promise<void> {
     await Promise.all([...this.running.keys()].map((id) => this.kill(id)));
+  }
+
+  private async ask(id: string, question: Question): Promise<unknown> {
+    const child = this.running.get(id);
+    if (child === undefined) throw new Error(`${id} does not run`);
+    const answer = once(child, 'message');
+    child.send(question);
+    const [{ said }] = (await answer) as [{ readonly said: unknown }];
+    return said;
   }
 }
 
