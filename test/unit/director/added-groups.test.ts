@@ -224,6 +224,22 @@ describe('director: a group that is added to the options', () => {
     expect(world.founders).to.equal(undefined);
   });
 
+  it('does not begin with what somebody has taken back unheard', async () => {
+    const { world, lives } = await three();
+    const [first, second] = lives.map(({ member }) => member);
+    world.metadata.lead(second);
+    first!.pause(true);
+    await settle(
+      world.clock,
+      lives[1]!.records.withdraw(nodeId('d2'), () => true),
+    );
+    const stale = lives[0]!.records.announcements(STOCK);
+    expect(stale.map(({ node }) => node)).to.deep.equal(['d1', 'd2']);
+    await settle(world.clock, lives[0]!.records.found(STOCK, stale));
+    first!.pause(false);
+    expect(world.founders).to.equal(undefined);
+  });
+
   it('begins under the next leader, and once only', async () => {
     const { world, disks, lives } = await three();
     world.metadata.lead(undefined);
