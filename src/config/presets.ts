@@ -73,7 +73,7 @@ export const PRESETS: Readonly<Record<PresetName, Options>> = {
       appendBytesMax: '1MiB',
       inFlightBytesMax: '32MiB',
       inFlightEntriesMax: 8_192,
-      batch: { timeThresholdMs: 5 },
+      batch: { sizeThreshold: 512, timeThresholdMs: 5 },
       read: { timeThresholdMs: 100 },
     },
     gossip: { profile: 'wan' },

@@ -76,11 +76,22 @@ const batchSchema = v.strictObject({
     ),
     256 * KiB,
   ),
+  sizeThreshold: v.optional(
+    integer(
+      { min: 1, max: 65_536 },
+      {
+        what: 'How many commands gather at most while earlier entries are under way; an idle group never waits.',
+        larger: 'larger batches under load',
+        smaller: 'smaller batches, more of them under way at once',
+      },
+    ),
+    64,
+  ),
   timeThresholdMs: v.optional(
     duration(
       { min: 0, max: 1_000, zero: 'never wait' },
       {
-        what: 'How long commands gather at most while earlier entries are under way; an idle group never waits.',
+        what: 'How long they gather at most.',
         larger: 'larger batches under load',
         smaller: 'smaller batches',
       },
@@ -135,7 +146,7 @@ const snapshotSchema = v.strictObject({
         smaller: 'more snapshots, which cost a pass over the state',
       },
     ),
-    64 * MiB,
+    128 * MiB,
   ),
   logEntries: v.optional(
     integer(
@@ -192,7 +203,7 @@ const historySchema = v.strictObject({
       { min: 100, max: 100_000_000 },
       { what: 'How many of them at most.', larger: 'more memory', smaller: 'a watcher starts over sooner' },
     ),
-    200_000,
+    100_000,
   ),
   bytesMax: v.optional(
     size(

@@ -6,7 +6,7 @@ import type { DutyDependencies } from './lease-expirer.js';
 export interface HistoryOptions {
   /** Revisions older than this are forgotten, in milliseconds. Default 300,000. */
   readonly ageMs: number;
-  /** No more revisions than about this. Default 200,000. */
+  /** No more revisions than about this. Default 100,000. */
   readonly revisionsMax: number;
   /** Keys and values that are no longer current, in bytes. Default 128 MiB. */
   readonly bytesMax: number;
@@ -23,7 +23,7 @@ export class HistoryKeeper {
 
   constructor(deps: DutyDependencies, options: Partial<HistoryOptions> = {}) {
     this.deps = deps;
-    this.options = { ageMs: 300_000, revisionsMax: 200_000, bytesMax: 128 * 1024 * 1024, ...options };
+    this.options = { ageMs: 300_000, revisionsMax: 100_000, bytesMax: 128 * 1024 * 1024, ...options };
   }
 
   start(): void {

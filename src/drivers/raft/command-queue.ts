@@ -19,7 +19,9 @@ export class CommandQueue {
 
   /** Whether what waits should become an entry although others are in flight. */
   isDue(batch: BatchOptions, nowMs: number): boolean {
-    if (this.urgent.length > 0 || this.length >= batch.commandsMax || this.bytes >= batch.bytesMax) return true;
+    const { sizeThreshold, commandsMax, bytesMax } = batch;
+    const isEnough = this.length >= Math.min(sizeThreshold, commandsMax) || this.bytes >= bytesMax;
+    if (isEnough || this.urgent.length > 0) return true;
     return nowMs >= this.dueMs(batch);
   }
 

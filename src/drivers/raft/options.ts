@@ -24,7 +24,9 @@ export interface BatchOptions {
   readonly commandsMax: number;
   /** Bytes of one entry (one longer command has an entry of its own). */
   readonly bytesMax: number;
-  /** While entries are in flight, others gather for at most this long, in milliseconds. */
+  /** While entries are in flight, at most this many commands gather. Larger: larger entries; smaller: a shorter wait. */
+  readonly sizeThreshold: number;
+  /** ... and for at most this long, in milliseconds. */
   readonly timeThresholdMs: number;
 }
 
@@ -38,7 +40,7 @@ export interface ReadOptions {
 
 /**
  * When snapshots are taken, and how much of the log outlives them. However large the state is: not before the log has
- * grown by twice the size of the last snapshot.
+ * grown by four times the size of the last snapshot.
  */
 export interface SnapshotOptions {
   /** Payload bytes applied since the last snapshot. Larger: a longer restart, a larger log, fewer snapshots. */
@@ -58,11 +60,11 @@ export interface RaftGroupOptions {
   readonly persistence: PersistenceStrategy;
   /** Of `memFirst`. Default `immediate`. */
   readonly flush: FlushPolicy;
-  /** Default 1024 commands, 256 KiB, 1 ms. */
+  /** Default 1024 commands, 256 KiB; 64 commands, 1 ms. */
   readonly batch: BatchOptions;
   /** Default 256 reads, 1 ms. */
   readonly read: ReadOptions;
-  /** Default 64 MiB, 100,000 entries; 5,000 entries and 16 MiB are kept. */
+  /** Default 128 MiB, 100,000 entries; 5,000 entries and 16 MiB are kept. */
   readonly snapshot: SnapshotOptions;
   /** Longest command; a longer one is refused with `KV_TOO_LARGE`. Default `LIMITS.kvCommandBytesMax`. */
   readonly commandBytesMax: number;
@@ -88,9 +90,9 @@ export const RAFT_GROUP_DEFAULTS: RaftGroupOptions = {
   raft: {},
   persistence: 'diskFirst',
   flush: { type: 'immediate' },
-  batch: { commandsMax: 1_024, bytesMax: 256 * 1024, timeThresholdMs: 1 },
+  batch: { commandsMax: 1_024, bytesMax: 256 * 1024, sizeThreshold: 64, timeThresholdMs: 1 },
   read: { sizeThreshold: 256, timeThresholdMs: 1 },
-  snapshot: { logBytes: 64 * MiB, logEntries: 100_000, keepEntries: 5_000, keepBytes: 16 * MiB },
+  snapshot: { logBytes: 128 * MiB, logEntries: 100_000, keepEntries: 5_000, keepBytes: 16 * MiB },
   commandBytesMax: LIMITS.kvCommandBytesMax,
   queueBytesMax: 64 * MiB,
   readsMax: 65_536,
@@ -112,7 +114,7 @@ export function raftGroupOptions(given: RaftGroupOptionsInput = {}): RaftGroupOp
   const { batch, read, snapshot, flush } = options;
   check('raftGroup', options, ['commandBytesMax', 'queueBytesMax', 'readsMax', 'applySliceMs'], POSITIVE);
   check('raftGroup', options, ['proposeTimeoutMs', 'readTimeoutMs'], POSITIVE);
-  check('raftGroup.batch', batch, ['commandsMax', 'bytesMax'], POSITIVE);
+  check('raftGroup.batch', batch, ['commandsMax', 'bytesMax', 'sizeThreshold'], POSITIVE);
   check('raftGroup.batch', batch, ['timeThresholdMs'], NOT_NEGATIVE);
   check('raftGroup.read', read, ['sizeThreshold'], POSITIVE);
   check('raftGroup.read', read, ['timeThresholdMs'], NOT_NEGATIVE);

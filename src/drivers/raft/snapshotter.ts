@@ -68,9 +68,11 @@ export class Snapshotter {
   /** Takes a snapshot when one is due. */
   run(nowMs: number): void {
     const { logBytes, logEntries } = this.host.options.snapshot;
-    if (this.bytesSince < logBytes && this.entriesSince < logEntries) return;
-    // Or a large state would be written over and over: no more bytes than the log has.
-    if (this.bytesSince < SNAPSHOT_SHARE * this.newestBytes) return;
+    // Members that have applied the same are not to be busy with their disks at the same time.
+    const bytes = this.bytesSince / (1 + (this.parts.member % STAGGERED) * STAGGER);
+    if (bytes < logBytes && this.entriesSince < logEntries) return;
+    // Or a large state would be written over and over.
+    if (bytes < SNAPSHOT_SHARE * this.newestBytes) return;
     if (this.taking !== undefined || this.applier.isRestoring || nowMs < this.retryMs) return;
     this.take().catch((error: unknown) => {
       this.retryMs = this.host.nowMs() + RETRY_MS;
@@ -168,7 +170,10 @@ export class Snapshotter {
 }
 
 /** Log bytes for each byte of a snapshot before the next one. Larger: fewer snapshots, a longer log, a longer restart. */
-const SNAPSHOT_SHARE = 2;
+const SNAPSHOT_SHARE = 4;
+/** By how much of the bytes the snapshots of members with ids that follow each other lie apart. */
+const STAGGER = 0.15;
+const STAGGERED = 3;
 /** How finely the bytes kept in memory are counted. */
 const MARKS = 16;
 /** After a snapshot that could not be stored (a full disk, say). */
