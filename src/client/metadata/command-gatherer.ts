@@ -83,6 +83,5 @@ class ListSettle implements CommandSettle {
 
 /** Within a lane's frame, so that a list does not get a stream of its own. */
 const BYTES_MAX = LIMITS.laneFrameBytesMax - 16 * 1024;
-/** Few enough that the leader begins with the first ones while the client still encodes the others. */
-const COMMANDS_MAX = 64;
+const COMMANDS_MAX = 256;
 const TIMES_APART_MAX = 2;

@@ -55,9 +55,9 @@ describe('client/metadata: commands of one turn', () => {
 
   it('go into several calls when they are many or long', async () => {
     const many = await gathered((given) => {
-      for (let i = 0; i < 150; i += 1) given.add(`${i}`);
+      for (let i = 0; i < 600; i += 1) given.add(`${i}`);
     });
-    expect(many.sent.map(({ commands }) => commands.length)).to.deep.equal([64, 64, 22]);
+    expect(many.sent.map(({ commands }) => commands.length)).to.deep.equal([256, 256, 88]);
     const long = await gathered((given) => {
       for (let i = 0; i < 10; i += 1) given.add('x'.repeat(8_000));
     });
