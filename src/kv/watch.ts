@@ -47,6 +47,8 @@ export class KvWatch {
   readonly lastUnit: number;
   private next: number;
   private isAwake = false;
+  /** Everything has been told, and nothing that concerns it has happened since. */
+  private isCurrent = false;
 
   constructor(hub: WatchHub, options: WatchOptions, wake: () => void) {
     this.hub = hub;
@@ -73,6 +75,8 @@ export class KvWatch {
   poll(eventsMax: number, bytesMax = Number.POSITIVE_INFINITY): WatchAnswer {
     const { store } = this.hub;
     this.isAwake = false;
+    // However much of the history that concerns others has been let go of meanwhile.
+    if (this.isCurrent) this.next = Math.max(this.next, store.revision + 1);
     if (this.next <= store.compactRevision) return { type: 'compacted', oldestRevision: store.compactRevision + 1 };
     const { changes } = store;
     const events: WatchEvent[] = [];
@@ -94,6 +98,7 @@ export class KvWatch {
       return { type: 'events', events, revision, more: revision < store.revision };
     }
     this.next = Math.max(this.next, store.revision + 1);
+    this.isCurrent = true;
     return { type: 'events', events, revision: store.revision, more: false };
   }
 
@@ -105,6 +110,7 @@ export class KvWatch {
   notify(revision = Number.POSITIVE_INFINITY): void {
     if (this.isAwake || revision < this.next) return;
     this.isAwake = true;
+    this.isCurrent = false;
     this.wake();
   }
 

@@ -79,6 +79,21 @@ describe('kv: watches', () => {
     expect(poll(watch)).to.deep.equal(['2 put a=2 was 1', '3 delete a was 2', '4 put a=3']);
   });
 
+  it('miss nothing when only others’ history is let go of', () => {
+    const kv = new KvHarness();
+    const watches = [prefixRange('a'), singleKey('a')].map((range) =>
+      kv.machine.watch({ range, fromRevision: 1 }, () => undefined),
+    );
+    kv.apply(put('a', '1'));
+    for (const watch of watches) expect(poll(watch)).to.deep.equal(['1 put a=1']);
+    kv.apply(...Array.from({ length: 10 }, (_, i) => put('b', `${i}`)), { type: 'compact', revision: 11 });
+    for (const watch of watches) expect(poll(watch)).to.deep.equal([]);
+    kv.apply(put('a', '2'), put('b', 'x'), { type: 'compact', revision: 11 });
+    for (const watch of watches) expect(poll(watch)).to.deep.equal(['12 put a=2']);
+    kv.apply(put('a', '3'), { type: 'compact', revision: 14 });
+    for (const watch of watches) expect(poll(watch)).to.deep.equal(['compacted, oldest 15']);
+  });
+
   it('say compacted when the history no longer reaches back, at the start and when they are slow', () => {
     const kv = new KvHarness();
     kv.apply(put('a', '1'), put('a', '2'), put('a', '3'));
