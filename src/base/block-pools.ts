@@ -9,14 +9,14 @@ export class BlockPools {
     this.pools = sizes.map(([blockBytes, spareMax]) => new BlockPool(blockBytes, spareMax));
   }
 
-  /** A block of the smallest size that holds `bytes`; `undefined` when none does. */
-  take(bytes: number): Buffer | undefined {
-    for (const pool of this.pools) if (bytes <= pool.blockBytes) return pool.take();
-    return undefined;
+  /** A block of the smallest size that holds `bytes`; `undefined` when none does, or it has more than `bytesMax`. */
+  take(bytes: number, bytesMax = Number.POSITIVE_INFINITY): Buffer | undefined {
+    const pool = this.pools.find(({ blockBytes }) => bytes <= blockBytes);
+    return pool === undefined || pool.blockBytes > bytesMax ? undefined : pool.take();
   }
 
   /** Takes a block back; one of another size is dropped. */
   give(block: Buffer): void {
-    for (const pool of this.pools) if (block.length <= pool.blockBytes) return pool.give(block);
+    this.pools.find(({ blockBytes }) => block.length <= blockBytes)?.give(block);
   }
 }

@@ -1,40 +1,28 @@
-import { BYTE_LIST_HEAD_BYTES } from '../base/index.js';
-import { CLUSTER_FLAG, COMMAND_CODES, SESSION_FLAG } from './command-codec.js';
+import { BYTE_LIST_HEAD_BYTES, byteListCount, LIST_LENGTH_BYTES, listItemEnd } from '../base/index.js';
+import { COMMAND_CODES, REQUEST_VERSION, SESSION_FLAG } from './command-codec.js';
 
 /**
- * Whether a list of requests (`encodeByteList`) can be proposed as it came: each of them has a user's rights and no
- * time, so that a director has nothing to change. Says nothing about requests that are malformed: the machine refuses
- * them. `undefined` when it is no list.
+ * Whether the bytes are a list (`encodeByteList`) of requests that may be executed together: puts under a session, with a
+ * user's rights, that do not ask for what was before. So none of them takes long, has a long answer, or does harm when it
+ * is repeated. Says nothing about what follows a request's command: the machine refuses what is malformed.
  */
-export function isPlainList(list: Uint8Array): boolean | undefined {
-  const view = new DataView(list.buffer, list.byteOffset, list.byteLength);
+export function isListOfPuts(list: Uint8Array): boolean {
+  const count = byteListCount(list);
+  if (count === undefined || count === 0) return false;
   let at = BYTE_LIST_HEAD_BYTES;
-  if (list.length < at) return undefined;
-  let isPlain = true;
-  for (let left = view.getUint32(0, true); left > 0; left -= 1) {
-    if (at + 4 > list.length) return undefined;
-    const start = at + 4;
-    at = start + view.getUint32(at, true);
-    if (at > list.length) return undefined;
-    isPlain &&= isPlainRequest(list, start, at);
+  for (let left = count; left > 0; left -= 1) {
+    const end = listItemEnd(list, at);
+    if (!isStampedPut(list, at + LIST_LENGTH_BYTES, end)) return false;
+    at = end;
   }
-  return at === list.length ? isPlain : undefined;
+  return true;
 }
 
-/** Whether a request has a session, under which it may be proposed any number of times. */
-export function hasSession(request: Uint8Array): boolean {
-  return ((request[1] ?? 0) & SESSION_FLAG) !== 0;
-}
-
-function isPlainRequest(list: Uint8Array, start: number, end: number): boolean {
-  const flags = list[start + 1] ?? 0;
-  if ((flags & CLUSTER_FLAG) !== 0) return false;
+function isStampedPut(list: Uint8Array, start: number, end: number): boolean {
+  if (end - start < 3 || list[start] !== REQUEST_VERSION || list[start + 1] !== SESSION_FLAG) return false;
   let at = start + 2;
-  if ((flags & SESSION_FLAG) !== 0) {
-    for (let numbers = 3; numbers > 0 && at < end; at += 1) if ((list[at] as number) < 0x80) numbers -= 1;
-  }
-  return at < end && (list[at] as number) < FIRST_OF_LEASES;
+  for (let numbers = 3; numbers > 0 && at < end; at += 1) if ((list[at] as number) < 0x80) numbers -= 1;
+  return at < end - 1 && list[at] === PUT_CODE && list[end - 1] === 0;
 }
 
-/** The commands before it are those about keys, which have no time. */
-const FIRST_OF_LEASES = COMMAND_CODES.indexOf('grantLease');
+const PUT_CODE = COMMAND_CODES.indexOf('put');

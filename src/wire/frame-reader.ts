@@ -160,11 +160,13 @@ const spare = new BlockPools([
   [1024 * 1024, 2],
 ]);
 const SMALL_BYTES = 1024;
+const LOOSE_BYTES = 256 * 1024;
 
 /** Room for `needed` bytes: a small block first, then a spare one, then by doubling, but not beyond the frame's size if that is known. */
 function blockFor(needed: number, presentBytes: number, sizeHint: number): Buffer {
   if (needed <= SMALL_BYTES) return Buffer.allocUnsafe(SMALL_BYTES);
-  const block = spare.take(needed);
+  // No block that a frame of known size leaves mostly empty: what is taken from a budget is the block.
+  const block = spare.take(needed, sizeHint > LOOSE_BYTES ? 2 * sizeHint : LOOSE_BYTES);
   if (block !== undefined) return block;
   const doubled = Math.max(needed, 2 * presentBytes);
   return Buffer.allocUnsafe(sizeHint > 0 ? Math.max(needed, Math.min(doubled, sizeHint)) : doubled);

@@ -63,11 +63,16 @@ export class ClusterPort implements MetadataPort, AttemptOwner, GathererOwner {
   }
 
   execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle, mayShare = false): void {
-    if (mayShare && request.length <= SHARED_BYTES_MAX) this.gatherer.add(request, timeoutMs, settle);
-    else this.sendOne(request, timeoutMs, settle);
+    if (mayShare && request.length <= SHARED_BYTES_MAX) {
+      this.gatherer.add(request, timeoutMs, settle);
+      return;
+    }
+    this.gatherer.send(); // what was asked for before goes before
+    this.sendOne(request, timeoutMs, settle);
   }
 
   range(request: Uint8Array, consistency: AskedConsistency, timeoutMs: number, settle: CommandSettle): void {
+    this.gatherer.send();
     const input = new Uint8Array(1 + request.length);
     input[0] = CONSISTENCIES.indexOf(consistency);
     input.set(request, 1);

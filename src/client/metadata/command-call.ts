@@ -172,7 +172,7 @@ class CommandCall implements CommandSettle, SessionUser {
 
   private mayShare(): boolean {
     const { repeat, command } = this.request;
-    return repeat === 'session' && (command.type === 'put' || command.type === 'delete') && !command.returnPrevious;
+    return repeat === 'session' && command.type === 'put' && !command.returnPrevious;
   }
 
   private leftMs(): number {

@@ -16,8 +16,9 @@ export class CommandGatherer {
   private requests: Uint8Array[] = [];
   private settles: CommandSettle[] = [];
   private bytes = 0;
-  /** Of the gathered commands, the shortest. */
+  /** Of the gathered commands, the shortest, which is that of the call, and the longest. */
   private timeoutMs = 0;
+  private longestMs = 0;
 
   constructor(owner: GathererOwner) {
     this.owner = owner;
@@ -27,8 +28,10 @@ export class CommandGatherer {
     if (!this.fits(request, timeoutMs)) this.send();
     if (this.requests.length === 0) {
       this.timeoutMs = timeoutMs;
+      this.longestMs = timeoutMs;
       queueMicrotask(this.send);
     } else if (timeoutMs < this.timeoutMs) this.timeoutMs = timeoutMs;
+    else if (timeoutMs > this.longestMs) this.longestMs = timeoutMs;
     this.requests.push(request);
     this.settles.push(settle);
     this.bytes += request.length;
@@ -39,10 +42,11 @@ export class CommandGatherer {
     if (requests.length === 0) return true;
     if (requests.length === COMMANDS_MAX || bytes + request.length > BYTES_MAX) return false;
     // The time of the shortest is that of all; a command whose attempt ends early makes another one.
-    return timeoutMs <= this.timeoutMs * TIMES_APART_MAX && timeoutMs * TIMES_APART_MAX >= this.timeoutMs;
+    return Math.max(timeoutMs, this.longestMs) <= TIMES_APART_MAX * Math.min(timeoutMs, this.timeoutMs);
   }
 
-  private readonly send = (): void => {
+  /** Sends what has been gathered. */
+  readonly send = (): void => {
     const { requests, settles, timeoutMs } = this;
     const [request] = requests;
     const [settle] = settles;

@@ -1,11 +1,11 @@
-import { decodeByteList, LIMITS, RpcError } from '../../base/index.js';
+import { byteListCount, decodeByteList, LIMITS, RpcError } from '../../base/index.js';
 import {
   asUserRequest,
   ClusterTime,
   decodeReply,
   encodeRequest,
   hasTime,
-  isPlainList,
+  isListOfPuts,
   type KvCommand,
   type KvMachine,
   type KvReply,
@@ -130,18 +130,16 @@ export class MetadataStore {
   }
 
   /**
-   * {@link submitEncoded} for a list of requests (`encodeByteList`), each under a session; the reply is the list of
-   * theirs. At a leader they share an entry. Rejects when one of them cannot be answered, whatever became of the others.
+   * {@link submitEncoded} for a list of puts (see `isListOfPuts`); the reply is the list of theirs. At a leader they share
+   * an entry. Rejects when one of them cannot be answered, whatever became of the others.
    */
   submitAllEncoded(requests: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
-    const isPlain = isPlainList(requests);
-    const count = isPlain === undefined ? 0 : new DataView(requests.buffer, requests.byteOffset).getUint32(0, true);
-    if (count === 0) settle.reject(RpcError.of('INPUT_INVALID', 'the bytes are no list of requests'));
-    else if (requests.length > LIMITS.kvCommandBytesMax) settle.reject(tooLong(requests.length));
+    const count = byteListCount(requests) ?? 0;
+    if (requests.length > LIMITS.kvCommandBytesMax) settle.reject(tooLong(requests.length));
     else if (count > LIMITS.kvSessionCommandsMax) settle.reject(tooMany(count));
-    else if (isPlain === true && this.time !== undefined) {
-      this.group.submitAll(requests, count, options, new ListSubmission(this, requests, options, settle));
-    } else this.submitEach(requests, options, settle);
+    else if (!isListOfPuts(requests)) settle.reject(noList());
+    else if (this.time === undefined) this.submitEach(requests, options, settle);
+    else this.group.submitAll(requests, count, options, new ListSubmission(this, requests, options, settle));
   }
 
   /** For {@link ListSubmission}: each by itself, wherever the leader is. */
@@ -272,6 +270,11 @@ class ListSubmission implements CommandSettle {
     if (error.reason === 'NOT_LEADER') this.store.submitEach(this.requests, this.options, this.settle);
     else this.settle.reject(error);
   }
+}
+
+function noList(): RpcError {
+  const what = 'a list of puts, each under a session and without the wish for what was before';
+  return RpcError.of('INPUT_INVALID', `the bytes are not ${what}`);
 }
 
 function tooMany(count: number): RpcError {

@@ -59,7 +59,7 @@ export class BatchProposer {
   ): void {
     const refusal = this.refusalOf(bytes);
     if (refusal !== undefined) {
-      this.host.counters.refused += 1;
+      this.host.counters.refused += listed ?? 1;
       settle.reject(refusal);
       return;
     }

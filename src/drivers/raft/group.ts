@@ -1,4 +1,4 @@
-import { FlotillaError, type NodeId, RpcError } from '../../base/index.js';
+import { byteListCount, FlotillaError, type NodeId, RpcError } from '../../base/index.js';
 import type {
   CommandSettle,
   Consistency,
@@ -92,7 +92,9 @@ export class RaftGroup implements ReplicatedGroup, GroupInbox {
     const ended = this.whyEnded();
     if (ended !== undefined) settle.reject(ended);
     else if (this.engine === undefined || !this.board.isLeader) settle.reject(notLeader());
-    else this.engine.proposer.submit(commands, count, options, settle, this.parts.clock.nowMs());
+    else if (count < 1 || byteListCount(commands) !== count) {
+      settle.reject(RpcError.of('INPUT_INVALID', `the bytes are no list of ${count} commands`));
+    } else this.engine.proposer.submit(commands, count, options, settle, this.parts.clock.nowMs());
   }
 
   readBarrier(consistency: Consistency, options?: { readonly timeoutMs?: number | undefined }): Promise<void> {

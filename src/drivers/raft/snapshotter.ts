@@ -35,6 +35,8 @@ export class Snapshotter {
   private taking: Promise<SnapshotMeta> | undefined;
   private cleaning: Promise<void> = Promise.resolve();
   private retryMs = 0;
+  /** The last one could not be stored: the next is due, but for the pause. */
+  private hasFailed = false;
   /** Snapshots that are being sent, by index: they stay. */
   private readonly sending = new Map<LogIndex, number>();
 
@@ -67,17 +69,23 @@ export class Snapshotter {
 
   /** Takes a snapshot when one is due. */
   run(nowMs: number): void {
-    const { logBytes, logEntries } = this.host.options.snapshot;
-    // Members that have applied the same are not to be busy with their disks at the same time.
-    const bytes = this.bytesSince / (1 + (this.parts.member % STAGGERED) * STAGGER);
-    if (bytes < logBytes && this.entriesSince < logEntries) return;
-    // Or a large state would be written over and over.
-    if (bytes < SNAPSHOT_SHARE * this.newestBytes) return;
+    if (!this.isDue()) return;
     if (this.taking !== undefined || this.applier.isRestoring || nowMs < this.retryMs) return;
     this.take().catch((error: unknown) => {
       this.retryMs = this.host.nowMs() + RETRY_MS;
       this.host.logger.warn({ group: this.parts.id, error: String(error) }, 'a snapshot could not be stored');
     });
+  }
+
+  private isDue(): boolean {
+    // Whether or not more is applied: a disk that is full may need the log to be let go.
+    if (this.hasFailed) return true;
+    const { logBytes, logEntries } = this.host.options.snapshot;
+    // Members that have applied the same are not to be busy with their disks at the same time.
+    const bytes = this.bytesSince / (1 + (this.parts.member % STAGGERED) * STAGGER);
+    if (bytes < logBytes && this.entriesSince < logEntries) return false;
+    // Or a large state would be written over and over.
+    return bytes >= SNAPSHOT_SHARE * this.newestBytes;
   }
 
   /** Takes one now, or joins the one being taken. @throws FlotillaError of the store; RpcError `NO_LEADER` */
@@ -132,9 +140,10 @@ export class Snapshotter {
     try {
       const { sizeBytes } = await parts.snapshots.save(meta, parts.machine.snapshot());
       this.newestBytes = sizeBytes;
+      this.hasFailed = false;
     } catch (error) {
       if (error instanceof FlotillaError && error.code === 'DISK_FAILED') host.fail(error);
-      this.bytesSince = Math.max(host.options.snapshot.logBytes, SNAPSHOT_SHARE * this.newestBytes); // due again at once, but for the pause
+      this.hasFailed = true;
       throw error;
     }
     host.counters.snapshotsTaken += 1;

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { FlotillaError, nodeId, RpcError } from '../../../src/base/index.js';
+import { decodeByteList, FlotillaError, nodeId, RpcError } from '../../../src/base/index.js';
 import { RaftGroup, type RaftNetwork } from '../../../src/drivers/raft/index.js';
 import { KvMachine } from '../../../src/kv/index.js';
 import type { Clock, GroupId, LogIndex, MemberId, StateMachine } from '../../../src/ports/index.js';
@@ -194,11 +194,21 @@ class WatchedMachine implements StateMachine {
   }
 
   apply(index: LogIndex, commands: readonly Uint8Array[]): readonly Uint8Array[] {
+    const replies = this.inner.apply(index, commands);
+    this.check(index, commands);
+    return replies;
+  }
+
+  applyList(index: LogIndex, commands: Uint8Array, repliesWanted: boolean): Uint8Array {
+    const replies = this.inner.applyList(index, commands, repliesWanted);
+    this.check(index, decodeByteList(commands) ?? []);
+    return replies;
+  }
+
+  private check(index: LogIndex, commands: readonly Uint8Array[]): void {
     const { host, id } = this.parts;
     host.checks.appliedCommands(id, index, commands);
-    const replies = this.inner.apply(index, commands);
     if (index % HASH_EVERY === 0) host.checks.state(id, index, this.inner.stateHash());
-    return replies;
   }
 
   snapshot(): AsyncIterable<Uint8Array> {

@@ -21,6 +21,11 @@ describe('base: spare blocks of several sizes', () => {
     expect(again.filter((block) => blocks.includes(block))).to.have.length(2);
   });
 
+  it('are none when the smallest is larger than it may be', () => {
+    expect(pools().take(101, 999)).to.equal(undefined);
+    expect(pools().take(101, 1_000)?.length).to.equal(1_000);
+  });
+
   it('take back no memory of another size', () => {
     const given = pools();
     for (const bytes of [50, 500, 5_000]) given.give(Buffer.alloc(bytes));

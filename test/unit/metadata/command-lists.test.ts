@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { decodeByteList, encodeByteList, LIMITS, RpcError } from '../../../src/base/index.js';
 import { CommandGatherer } from '../../../src/client/metadata/command-gatherer.js';
 import { GatheredReplies } from '../../../src/drivers/metadata/gathered-replies.js';
-import { decodeReply, encodeRequest, type KvCommand } from '../../../src/kv/index.js';
+import { decodeReply, encodeRequest, type KvCommand, prefixRange } from '../../../src/kv/index.js';
 import type { CommandSettle } from '../../../src/ports/index.js';
 import { MetadataCluster } from '../../support/metadata-cluster.js';
 
@@ -77,6 +77,13 @@ describe('client/metadata: commands of one turn', () => {
       [['a', 'b'], 800],
       [['c'], 10_000],
     ]);
+    const falling = await gathered((given) => {
+      for (const timeoutMs of [4_000, 2_000, 1_000, 500]) given.add('x', timeoutMs);
+    });
+    expect(falling.sent.map(({ commands, timeoutMs }) => [commands.length, timeoutMs])).to.deep.equal([
+      [2, 2_000],
+      [2, 500],
+    ]);
   });
 
   it('hear an error that is not theirs alone', async () => {
@@ -100,6 +107,26 @@ async function gathered(add: (gathering: Gathering) => void): Promise<Gathering>
   await Promise.resolve();
   return gathering;
 }
+
+describe('client/metadata: calls of one turn', () => {
+  it('reach the leader in their order, whether or not they may share a call', async () => {
+    const cluster = new MetadataCluster();
+    const { metadata } = cluster.connect();
+    await cluster.run(metadata.put('k', 'warm'));
+    const long = 'x'.repeat(20_000);
+    const last = metadata.put('k', 'last');
+    const done = [
+      metadata.put('a', 'short'),
+      metadata.put('a', long),
+      metadata.put('b', long),
+      metadata.put('b', 'short'),
+    ];
+    await cluster.run(Promise.all([...done, last]));
+    expect((await cluster.run(metadata.get('a')))?.text()).to.equal(long);
+    expect((await cluster.run(metadata.get('b')))?.text()).to.equal('short');
+    await cluster.close();
+  });
+});
 
 describe('metadata: replies to commands that came together', () => {
   const unknown = RpcError.of('PROPOSAL_UNKNOWN', 'no answer');
@@ -129,8 +156,11 @@ describe('metadata: replies to commands that came together', () => {
 
 describe('metadata store: lists of requests', () => {
   let cluster: MetadataCluster;
-  beforeEach(() => {
+  beforeEach(async () => {
     cluster = new MetadataCluster();
+    await cluster.run(
+      cluster.leader.store.execute({ type: 'grantLease', ttlMs: 60_000, nowMs: 0 }, { origin: 'user' }),
+    );
   });
   afterEach(() => cluster.close());
 
@@ -138,47 +168,59 @@ describe('metadata store: lists of requests', () => {
     cluster.run(
       new Promise((resolve, reject) => cluster[node].store.submitAllEncoded(list, undefined, { resolve, reject })),
     );
-  const requestOf = (command: KvCommand, origin: 'user' | 'cluster' = 'user'): Uint8Array =>
-    encodeRequest({ command, origin, session: undefined });
+  const stamped = (command: KvCommand, sequence: number): Uint8Array =>
+    encodeRequest({ command, origin: 'user', session: { id: 1, sequence, acknowledged: 0 } });
   const typesOf = (replies: Uint8Array): string[] =>
     (decodeByteList(replies) ?? []).map((reply) => decodeReply(reply).answer.type);
 
   for (const node of ['leader', 'follower'] as const) {
-    it(`are executed in their order at a ${node}, and each has its reply`, async () => {
-      const range = { from: 'a', to: undefined };
-      const commands: KvCommand[] = [
-        put('a'),
-        put(''),
-        { type: 'delete', range: { ...range, to: 'a\u0000' }, returnPrevious: false },
-        put('b'),
-      ];
-      const replies = await execute(node, encodeByteList(commands.map((command) => requestOf(command))));
-      expect(typesOf(replies)).to.deep.equal(['put', 'error', 'delete', 'put']);
+    it(`are executed in their order at a ${node}, each once, and each has its reply`, async () => {
+      const list = encodeByteList([
+        stamped(put('a'), 1),
+        stamped(put(''), 2),
+        stamped(put('b'), 3),
+        stamped(put('a'), 1),
+      ]);
+      const replies = await execute(node, list);
+      expect(typesOf(replies)).to.deep.equal(['put', 'error', 'put', 'put']);
       const { items } = cluster.leader.store.machine.range(
-        { type: 'range', range, limit: 0, revision: 0, keysOnly: true, countOnly: false },
+        { type: 'range', range: prefixRange(''), limit: 0, revision: 0, keysOnly: true, countOnly: false },
         'user',
       );
-      expect(items.map(({ key }) => key)).to.deep.equal(['b']);
+      expect(items.map(({ key, version }) => `${key} ${version}`)).to.deep.equal(['a 1', 'b 1']);
+      expect(typesOf(await execute(node, list))).to.deep.equal(['put', 'error', 'put', 'put']);
+      expect(cluster.leader.store.machine.revision).to.equal(2);
     });
 
-    it(`have a user’s rights at a ${node}, and leases the leader’s time`, async () => {
-      await cluster.clock.advance(5_000);
-      const requests = [
-        requestOf(put('\u0000mine'), 'cluster'),
-        requestOf({ type: 'grantLease', ttlMs: 1_000, nowMs: 99_999_999 }),
-        Buffer.from('nonsense'),
-      ];
-      const replies = await execute(node, encodeByteList(requests));
-      expect(typesOf(replies)).to.deep.equal(['error', 'lease', 'error']);
-      expect(cluster.leader.store.machine.clockMs).to.be.within(5_000, 5_100);
+    it(`are refused at a ${node} before anything is proposed, unless they are puts under a session`, async () => {
+      const good = stamped(put('a'), 1);
+      const session = { id: 1, sequence: 2, acknowledged: 0 };
+      const range = { from: 'a', to: undefined };
+      const ask = { type: 'range', range, limit: 0, revision: 0, keysOnly: false, countOnly: true } as const;
+      for (const [command, origin, stamp] of [
+        [put('b'), 'user', undefined],
+        [put('b'), 'cluster', session],
+        [{ ...put('b'), returnPrevious: true } as KvCommand, 'user', session],
+        [{ type: 'delete', range, returnPrevious: false }, 'user', session],
+        [ask, 'user', session],
+        [{ type: 'txn', compare: [], thenOps: [ask], elseOps: [] }, 'user', session],
+        [{ type: 'grantLease', ttlMs: 1_000, nowMs: 0 }, 'user', session],
+      ] as const) {
+        const list = encodeByteList([good, encodeRequest({ command, origin, session: stamp })]);
+        const error = await execute(node, list).catch((thrown: unknown) => RpcError.from(thrown));
+        expect(error, `${command.type} ${origin}`).to.have.property('reason', 'INPUT_INVALID');
+      }
+      expect(cluster.leader.store.machine.revision).to.equal(0);
     });
 
     it(`are refused at a ${node} when they are no list, empty, or too many`, async () => {
-      const tooMany = Array.from({ length: LIMITS.kvSessionCommandsMax + 1 }, () => Buffer.from('x'));
+      const tooMany = Array.from({ length: LIMITS.kvSessionCommandsMax + 1 }, (_, at) => stamped(put('a'), at + 1));
       for (const [list, reason] of [
         [Buffer.from('nonsense'), 'INPUT_INVALID'],
         [Buffer.alloc(0), 'INPUT_INVALID'],
         [encodeByteList([]), 'INPUT_INVALID'],
+        [Buffer.from([0xff, 0xff, 0xff, 0xff]), 'INPUT_INVALID'],
+        [encodeByteList([stamped(put('a'), 1), Buffer.alloc(0)]), 'INPUT_INVALID'],
         [encodeByteList(tooMany), 'KV_TOO_LARGE'],
         [encodeByteList([Buffer.alloc(LIMITS.kvCommandBytesMax)]), 'KV_TOO_LARGE'],
       ] as const) {

@@ -89,6 +89,22 @@ describe('drivers/raft: batches', () => {
     expect(leader.group.counters.commands).to.equal(11);
   });
 
+  it('a list is refused that does not hold as many commands as it is said to', async () => {
+    const { leader } = await quiet();
+    const list = encodeByteList([bytes('a'), bytes('b')]);
+    for (const [given, count] of [
+      [list, 1],
+      [list, 3],
+      [list, 0],
+      [bytes('nonsense'), 1],
+    ] as const) {
+      const end = endOf(
+        new Promise((resolve, reject) => leader.group.submitAll(given, count, undefined, { resolve, reject })),
+      );
+      expect(await end).to.equal('INPUT_INVALID');
+    }
+  });
+
   it('a list whose time is over before it is proposed is refused whole', async () => {
     const { cluster, leader } = await quiet({
       ...{ raft: { uncommittedBytesMax: 200, electionTimeoutMs: 1_000 }, batch: { timeThresholdMs: 0 } },

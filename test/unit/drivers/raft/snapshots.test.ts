@@ -156,22 +156,24 @@ describe('drivers/raft: snapshots', () => {
     expect(leader.group.counters.snapshotsTaken).to.equal(1);
   });
 
-  it('one that cannot be stored is tried again later', async () => {
+  it('one that cannot be stored is tried again later at every member, also when nothing more is applied', async () => {
     const stores = new DiskStores();
-    const options = { batch: { commandsMax: 1 }, snapshot: { logEntries: 10 } };
+    const options = { batch: { commandsMax: 1 }, snapshot: { logBytes: 5_000 } };
     const cluster = await GroupCluster.start({ stores: stores.stores, options });
     const leader = await cluster.leader();
-    const save = leader.group.snapshots.save.bind(leader.group.snapshots);
-    let refusals = 0;
-    leader.group.snapshots.save = (meta, chunks) => {
-      refusals += 1;
-      return refusals > 1 ? save(meta, chunks) : Promise.reject(RpcError.of('DISK_FULL', 'no room'));
-    };
-    await propose(cluster, leader, 12);
-    await cluster.until(() => refusals === 1, 'a first try');
-    await cluster.until(() => leader.group.counters.snapshotsTaken === 1, 'a second one');
-    expect(refusals).to.equal(2);
-    expect(leader.failures).to.deep.equal([]);
+    const tries = cluster.nodes.map(({ group }) => {
+      const save = group.snapshots.save.bind(group.snapshots);
+      const counted = { count: 0 };
+      group.snapshots.save = (meta, chunks) => {
+        counted.count += 1;
+        return counted.count > 2 ? save(meta, chunks) : Promise.reject(RpcError.of('DISK_FULL', 'no room'));
+      };
+      return counted;
+    });
+    await propose(cluster, leader, 8, 'x'.repeat(900));
+    await cluster.until(() => cluster.nodes.every(({ group }) => group.counters.snapshotsTaken === 1), 'one each');
+    expect(tries.map(({ count }) => count)).to.deep.equal([3, 3, 3]);
+    for (const { failures } of cluster.nodes) expect(failures).to.deep.equal([]);
   });
 });
 
