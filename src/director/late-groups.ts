@@ -39,6 +39,8 @@ export interface LateGroupsDependencies {
 export class LateGroups {
   private readonly deps: LateGroupsDependencies;
   private readonly ended = new AbortController();
+  /** Groups whose stores have been made ready in this process: each time costs a write of the disk. */
+  private readonly prepared = new Set<number>();
   private readonly problems = new Map<number, RpcError | FlotillaError>();
   private readonly listeners = new Set<() => void>();
   private working: Promise<unknown> = Promise.resolve();
@@ -192,7 +194,8 @@ export class LateGroups {
       const { store, snapshots } = await storage.group(id as GroupId);
       await bootstrapGroup(store, snapshots, nodes, machine);
     } else {
-      await prepareGroups(storage, [id]);
+      if (!this.prepared.has(id)) await prepareGroups(storage, [id]);
+      this.prepared.add(id);
       member = await askForGroup(id);
     }
     const { cluster } = memory.record;

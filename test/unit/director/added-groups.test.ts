@@ -332,6 +332,34 @@ describe('director: a group that is added to the options', () => {
     expect((await store.open()).hardState).to.deep.equal({ term: 0, vote: undefined, commit: 0 });
   });
 
+  it('is prepared for once, however often it asks to be let in', async () => {
+    const { world, disks } = await three();
+    await Life.begin(world, 'd3', disks[2]!);
+    await world.clock.advance(5_000);
+    world.members.set('d4', 8);
+    world.learners.add('d4');
+    const { storage } = world.emptyDisk();
+    const { store, snapshots } = await storage.group(STOCK as never);
+    let openings = 0;
+    const counted = new Proxy(store, {
+      get: (target, name) => {
+        if (name === 'open') openings += 1;
+        const found: unknown = Reflect.get(target, name);
+        return typeof found === 'function' ? found.bind(target) : found;
+      },
+    });
+    const disk = { storage: { ...storage, group: async () => ({ store: counted, snapshots }) } };
+    const learner = await Life.begin(world, 'd4', { ...disk, failures: 0, record: undefined });
+    let asked = 0;
+    learner.answer = () => {
+      asked += 1;
+      throw RpcError.of('NO_LEADER', 'nobody there');
+    };
+    await world.clock.advance(60_000);
+    expect(asked).to.be.greaterThan(5);
+    expect(openings).to.equal(1);
+  });
+
   it('is waited for no longer than asked, and not after the director has closed', async () => {
     const { world, lives } = await three();
     const reason = (error: RpcError) => error.reason;
