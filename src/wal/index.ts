@@ -6,7 +6,7 @@ export { LogRecovery, type RecoveredLog } from './log-recovery.js';
 export { LogShape } from './log-shape.js';
 export { LogWriter, type WriterSegment, type WriterStart } from './log-writer.js';
 export { RECORD, RECORD_HEAD_BYTES, type RecordType } from './record.js';
-export { SegmentCatalog } from './segment-catalog.js';
+export { SegmentCatalog, type SegmentFile } from './segment-catalog.js';
 export {
   decodeSegmentHeader,
   encodeSegmentHeader,

@@ -66,7 +66,7 @@ export class LogRecovery {
         `the segment begins at entry ${header.firstIndex}, the one before ends at ${this.shape.last}`,
       );
     }
-    this.catalog.add(sequence);
+    this.catalog.add(sequence, bytes.length);
     const scan = scanSegment(bytes, header, this.crc32, (record, at) => {
       const fault = this.replay(record, bytes);
       if (fault !== undefined) throw new LogDamage(file, at, fault);

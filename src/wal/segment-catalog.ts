@@ -1,8 +1,13 @@
 import type { LogIndex } from '../ports/index.js';
 
-/** A segment of a log, and the highest index of an entry in it that may still be needed (0: none). */
-export interface CatalogEntry {
+/** The file of one segment. */
+export interface SegmentFile {
   readonly sequence: number;
+  readonly sizeBytes: number;
+}
+
+/** A segment of a log, and the highest index of an entry in it that may still be needed (0: none). */
+export interface CatalogEntry extends SegmentFile {
   lastIndex: number;
 }
 
@@ -14,8 +19,8 @@ export class SegmentCatalog {
     return this.segments.map((segment) => segment.sequence);
   }
 
-  add(sequence: number): void {
-    this.segments.push({ sequence, lastIndex: 0 });
+  add(sequence: number, sizeBytes: number): void {
+    this.segments.push({ sequence, sizeBytes, lastIndex: 0 });
   }
 
   /** Entries up to `index` were written to the newest segment. */
@@ -33,9 +38,9 @@ export class SegmentCatalog {
    * Takes out the segments whose entries all lie at or before `index`. Only from the oldest on, so that no gap arises,
    * and never the newest, which is being written. Delete their files in this order.
    */
-  release(index: LogIndex): readonly number[] {
+  release(index: LogIndex): readonly SegmentFile[] {
     const newest = this.segments.length - 1;
     const kept = this.segments.findIndex((segment, at) => at === newest || segment.lastIndex > index);
-    return this.segments.splice(0, Math.max(0, kept)).map((segment) => segment.sequence);
+    return this.segments.splice(0, Math.max(0, kept));
   }
 }

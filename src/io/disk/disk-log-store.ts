@@ -151,9 +151,9 @@ export class DiskLogStore implements LogStore {
     const { catalog, writer } = this;
     assert(catalog !== undefined && writer !== undefined, 'an open log');
     writer.shape.compact(index);
-    const released = catalog.release(index);
-    if (released.length > 0) await this.recycled.release(released);
-    if (released.length > 0 && this.full) this.prepareSpare();
+    // Also when there are none: what a failed compaction has left comes first.
+    await this.recycled.release(catalog.release(index));
+    if (this.full) this.prepareSpare();
   }
 
   /** Waits for what was given to `append`, unless the disk is full or has failed. */
@@ -310,7 +310,7 @@ export class DiskLogStore implements LogStore {
       // The writer has moved on, the files may have or not: also a full disk ends the store here.
       throw new FlotillaError('DISK_FAILED', `${this.files.path}: no new segment: ${String(error)}`, { cause: error });
     }
-    this.catalog?.add(writer.sequence);
+    this.catalog?.add(writer.sequence, writer.segmentBytes);
     this.counters.segments += 1;
     await before?.close();
   }

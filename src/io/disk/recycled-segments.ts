@@ -1,6 +1,6 @@
 import { FixedQueue } from '../../base/index.js';
 import type { Clock, Timer } from '../../ports/index.js';
-import { segmentName } from '../../wal/index.js';
+import { type SegmentFile, segmentName } from '../../wal/index.js';
 import { isMissing } from './disk-errors.js';
 import type { DiskFile, FileSystem } from './file-system.js';
 
@@ -34,6 +34,13 @@ export class RecycledSegments {
   private readonly options: RecycledSegmentsOptions;
   /** Complete, and of the right size. */
   private readonly names = new FixedQueue<string>();
+  /**
+   * Let go of by the log, oldest first, and still there under their own names. One leaves only when its file was renamed
+   * or removed: were it forgotten when that fails, those behind it would go, and leave a gap among the segments.
+   */
+  private readonly waiting = new FixedQueue<SegmentFile>();
+  /** Renamed, but not durably: not to be written to. */
+  private readonly unsynced: string[] = [];
   private timer: Timer | undefined;
   private wasTaken = false;
   /** One change of names after the other, or a crash could leave a gap among the segments. */
@@ -61,11 +68,13 @@ export class RecycledSegments {
 
   /**
    * Segments that the log does not need any more, oldest first: keeps or removes them in this order. One whose new name
-   * or removal a crash takes back can then only be the oldest of the log again.
+   * or removal a crash takes back can then only be the oldest of the log again. After a failure the rest stays where it
+   * is, and the next call begins with it.
    */
-  release(sequences: readonly number[]): Promise<void> {
+  release(segments: readonly SegmentFile[]): Promise<void> {
+    for (const segment of segments) this.waiting.push(segment);
     const before = this.changing.catch(ignore);
-    this.changing = before.then(() => this.rename(sequences));
+    this.changing = before.then(() => this.letGo());
     return this.changing;
   }
 
@@ -94,6 +103,9 @@ export class RecycledSegments {
     for (let name = this.names.shift(); name !== undefined; name = this.names.shift()) {
       await this.options.files.remove(name);
     }
+    for (let name = this.unsynced.shift(); name !== undefined; name = this.unsynced.shift()) {
+      await this.options.files.remove(name);
+    }
   }
 
   /** Waits for what is under way; the files stay. */
@@ -102,20 +114,29 @@ export class RecycledSegments {
     await this.changing.catch(ignore);
   }
 
-  private async rename(sequences: readonly number[]): Promise<void> {
-    const { files } = this.options;
-    const kept: string[] = [];
-    for (const sequence of sequences) {
-      const name = segmentName(sequence);
-      if (this.names.length + kept.length < RECYCLED_MAX && (await this.fits(name))) {
-        kept.push(recycledName(sequence));
-        await files.rename(name, recycledName(sequence));
-      } else await files.remove(name);
+  private async letGo(): Promise<void> {
+    for (let oldest = this.waiting.peek(); oldest !== undefined; oldest = this.waiting.peek()) {
+      if (!(await this.keep(oldest))) await this.options.files.remove(segmentName(oldest.sequence));
+      this.waiting.shift();
     }
-    if (kept.length === 0) return;
-    await files.syncDirectory();
-    for (const name of kept) this.names.push(name);
+    if (this.unsynced.length === 0) return;
+    await this.options.files.syncDirectory();
+    for (const name of this.unsynced.splice(0)) this.names.push(name);
     this.watch();
+  }
+
+  /** Says whether the file has its new name. */
+  private async keep({ sequence, sizeBytes }: SegmentFile): Promise<boolean> {
+    const { files, segmentBytes } = this.options;
+    if (sizeBytes !== segmentBytes || this.names.length + this.unsynced.length >= RECYCLED_MAX) return false;
+    const name = recycledName(sequence);
+    try {
+      await files.rename(segmentName(sequence), name);
+    } catch {
+      return false; // it is removed instead; should that fail too, its error is told
+    }
+    this.unsynced.push(name);
+    return true;
   }
 
   private async fits(name: string): Promise<boolean> {

@@ -3,6 +3,7 @@ import { settled } from '../../../src/io/disk/file-system.js';
 import { DiskLogStore, type FileSystem } from '../../../src/io/disk/index.js';
 import { RecycledSegments } from '../../../src/io/disk/recycled-segments.js';
 import { type LogIndex, silentLogger } from '../../../src/ports/index.js';
+import { type SegmentFile, segmentSequence } from '../../../src/wal/index.js';
 import { batchOf, entryOf, indices, LogHarness, SEGMENT_BYTES } from './log-harness.js';
 
 /** Entries of which 12 fill a segment. */
@@ -23,6 +24,28 @@ function watched(files: FileSystem): { readonly files: FileSystem; readonly made
   };
   return { files, made: () => made };
 }
+
+function segment(sequence: number): SegmentFile {
+  return { sequence, sizeBytes: SEGMENT_BYTES };
+}
+
+/** Methods that reject with EMFILE from call `from` (counted from 0) on while there are any in `names`. */
+function breakable(files: FileSystem): { readonly names: Set<Method>; from: number } {
+  const broken = { names: new Set<Method>(), from: 0 };
+  for (const method of METHODS) {
+    const works = files[method].bind(files) as (...args: unknown[]) => Promise<unknown>;
+    Object.assign(files, {
+      [method]: (...args: unknown[]) => {
+        const isBroken = broken.names.has(method) && broken.from-- <= 0;
+        return isBroken ? Promise.reject(new Error('EMFILE')) : works(...args);
+      },
+    });
+  }
+  return broken;
+}
+
+const METHODS = ['open', 'rename', 'remove', 'syncDirectory'] as const;
+type Method = (typeof METHODS)[number];
 
 async function openOn(log: LogHarness, files: FileSystem): Promise<void> {
   const { clock, random } = log;
@@ -96,7 +119,7 @@ describe('io/disk: segments that are used again', () => {
       const { clock } = log;
       const recycled = new RecycledSegments({ files, clock, segmentBytes: SEGMENT_BYTES });
       const before = await log.run(files.read('0000000000000001.wal'));
-      await log.run(recycled.release([1, 2]));
+      await log.run(recycled.release([segment(1), segment(2)]));
       const taken = await log.run(recycled.take(SEGMENT_BYTES));
       await log.run(settled((done) => taken!.file.writeDurably(Buffer.alloc(100, 1), 0, done)));
       log.disk.crash();
@@ -189,6 +212,74 @@ describe('io/disk: segments that are used again', () => {
     expect(indices(await log.open()).at(-1)).to.equal(last);
   });
 
+  it('leave no gap among the segments when letting go of them fails part way', async () => {
+    const faults: Method[][] = [
+      ['open'],
+      ['rename'],
+      ['remove'],
+      ['syncDirectory'],
+      ['rename', 'remove'],
+      [...METHODS],
+    ];
+    for (const fault of faults) {
+      for (let from = 0; from < 4; from += 1) {
+        const what = `${fault} from call ${from} on`;
+        const log = new LogHarness();
+        const files = log.disk.directory('log');
+        const broken = breakable(files);
+        await openOn(log, files);
+        await append(log, 1, 100);
+        await log.clock.advance(100);
+        for (const name of fault) broken.names.add(name);
+        broken.from = from;
+        await log.run(log.store.compact(50 as LogIndex)).catch(() => undefined);
+        broken.names.clear();
+        expect(await gaps(log), what).to.deep.equal([]);
+        await log.run(log.store.compact(75 as LogIndex));
+        expect(await gaps(log), what).to.deep.equal([]);
+        expect((await log.segments())[0], what).to.equal('0000000000000007.wal');
+        await append(log, 101, 130);
+        log.disk.crash();
+        expect(indices(await log.open()).at(-1), what).to.equal(130);
+      }
+    }
+  });
+
+  it('are let go of by the next compaction when one failed, also when it needs no further segment', async () => {
+    const log = new LogHarness();
+    const files = log.disk.directory('log');
+    const broken = breakable(files);
+    await openOn(log, files);
+    await append(log, 1, 40);
+    broken.names.add('rename').add('remove');
+    const failed = await log.run(log.store.compact(30 as LogIndex)).catch((error: Error) => error.message);
+    expect(failed).to.equal('EMFILE');
+    expect(await log.segments()).to.have.length(4);
+    broken.names.clear();
+    await log.run(log.store.compact(30 as LogIndex));
+    expect(await log.segments()).to.have.length(2);
+    expect(await log.recycled()).to.have.length(2);
+  });
+
+  it('are not used before a sync has made their new names durable', async () => {
+    const log = new LogHarness();
+    await log.open();
+    await append(log, 1, 40);
+    await log.run(log.store.close());
+    const files = log.disk.directory('log');
+    const broken = breakable(files);
+    const recycled = new RecycledSegments({ files, clock: log.clock, segmentBytes: SEGMENT_BYTES });
+    broken.names.add('syncDirectory');
+    const failed = await log.run(recycled.release([segment(1), segment(2)])).catch((error: Error) => error.message);
+    expect(failed).to.equal('EMFILE');
+    expect(await log.recycled()).to.include.members(['recycled-0000000000000001.tmp', 'recycled-0000000000000002.tmp']);
+    expect(await log.run(recycled.take(SEGMENT_BYTES))).to.equal(undefined);
+    broken.names.clear();
+    await log.run(recycled.release([]));
+    expect(recycled.count).to.equal(2);
+    expect((await log.run(recycled.take(SEGMENT_BYTES)))?.name).to.equal('recycled-0000000000000001.tmp');
+  });
+
   it('are closed, as the one ahead is, when a log cannot be opened', async () => {
     for (const broken of ['rename', 'syncDirectory', 'open'] as const) {
       const log = new LogHarness();
@@ -219,6 +310,12 @@ describe('io/disk: segments that are used again', () => {
     }
   });
 });
+
+/** Sequences that are missing among the segments. */
+async function gaps(log: LogHarness): Promise<number[]> {
+  const sequences = (await log.segments()).map((name) => segmentSequence(name) as number);
+  return sequences.slice(1).filter((sequence, at) => sequence !== (sequences[at] as number) + 1);
+}
 
 /** Counts files that are open. */
 function countOpen(files: FileSystem): { opened: number; open: number } {
