@@ -45,6 +45,7 @@ export class RecycledSegments {
   private wasTaken = false;
   /** One change of names after the other, or a crash could leave a gap among the segments. */
   private changing: Promise<void> = Promise.resolve();
+  private isClosed = false;
 
   constructor(options: RecycledSegmentsOptions) {
     this.options = options;
@@ -58,7 +59,9 @@ export class RecycledSegments {
   async adopt(names: readonly string[]): Promise<void> {
     for (const name of names) {
       if (!isRecycledName(name)) continue;
-      if (this.names.length < RECYCLED_MAX && (await this.fits(name))) this.names.push(name);
+      const sizeBytes = await this.sizeOf(name);
+      if (sizeBytes === undefined) continue; // somebody made room by hand
+      if (this.names.length < RECYCLED_MAX && sizeBytes === this.options.segmentBytes) this.names.push(name);
       else await this.options.files.remove(name);
     }
     // The end of that process may have come between giving the names and this.
@@ -73,9 +76,7 @@ export class RecycledSegments {
    */
   release(segments: readonly SegmentFile[]): Promise<void> {
     for (const segment of segments) this.waiting.push(segment);
-    const before = this.changing.catch(ignore);
-    this.changing = before.then(() => this.letGo());
-    return this.changing;
+    return this.change(() => this.letGo());
   }
 
   /** A file of at least `sizeBytes`, of any content; `undefined` when there is none. */
@@ -99,19 +100,31 @@ export class RecycledSegments {
   }
 
   /** Gives the space back. */
-  async clear(): Promise<void> {
+  clear(): Promise<void> {
+    return this.change(() => this.removeAll());
+  }
+
+  /** Waits for what is under way, and begins nothing more; the files stay. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.changing.catch(ignore);
+    this.timer?.cancel();
+  }
+
+  /** After the changes before it; nothing once closed: the directory may be another's by then. */
+  private change(work: () => Promise<void>): Promise<void> {
+    if (this.isClosed) return Promise.resolve();
+    this.changing = this.changing.catch(ignore).then(work);
+    return this.changing;
+  }
+
+  private async removeAll(): Promise<void> {
     for (let name = this.names.shift(); name !== undefined; name = this.names.shift()) {
       await this.options.files.remove(name);
     }
     for (let name = this.unsynced.shift(); name !== undefined; name = this.unsynced.shift()) {
       await this.options.files.remove(name);
     }
-  }
-
-  /** Waits for what is under way; the files stay. */
-  async close(): Promise<void> {
-    this.timer?.cancel();
-    await this.changing.catch(ignore);
   }
 
   private async letGo(): Promise<void> {
@@ -139,18 +152,21 @@ export class RecycledSegments {
     return true;
   }
 
-  private async fits(name: string): Promise<boolean> {
-    const file = await this.options.files.open(name);
+  /** `undefined`: the file is gone. */
+  private async sizeOf(name: string): Promise<number | undefined> {
+    let file: DiskFile;
     try {
-      return (await file.sizeBytes()) === this.options.segmentBytes;
-    } finally {
-      await file.close();
+      file = await this.options.files.open(name);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
     }
+    return await file.sizeBytes().finally(() => file.close());
   }
 
   /** Looks from time to time whether they are still needed. */
   private watch(): void {
-    if (this.names.length === 0) return;
+    if (this.names.length === 0 || this.isClosed) return;
     this.timer ??= this.options.clock.setTimer(IDLE_MS, () => this.look(), { unref: true });
   }
 

@@ -280,6 +280,47 @@ describe('io/disk: segments that are used again', () => {
     expect((await log.run(recycled.take(SEGMENT_BYTES)))?.name).to.equal('recycled-0000000000000001.tmp');
   });
 
+  it('are left alone once they are closed: a clearing under way has ended, and no timer begins another', async () => {
+    const log = new LogHarness();
+    await log.open();
+    await append(log, 1, 60);
+    await log.run(log.store.close());
+    const files = log.disk.directory('log');
+    const options = { files, clock: log.clock, segmentBytes: SEGMENT_BYTES };
+    const first = new RecycledSegments(options);
+    const released = first.release([segment(1), segment(2)]);
+    await log.run(first.close());
+    await released;
+    expect(first.count).to.equal(2);
+    await log.clock.advance(60 * 60_000);
+    expect(await log.recycled(), 'no timer').to.have.length(2);
+
+    const second = new RecycledSegments(options);
+    await log.run(second.adopt(await log.names()));
+    void second.clear();
+    await log.run(second.close());
+    const names = await log.names();
+    await log.clock.advance(10);
+    expect(await log.names(), 'nothing under way').to.deep.equal(names);
+
+    const third = new RecycledSegments(options);
+    await log.run(third.release([segment(3)]));
+    await log.run(third.close());
+    await log.run(third.clear());
+    await log.run(third.release([segment(4)]));
+    expect(await log.recycled()).to.deep.equal(['recycled-0000000000000003.tmp']);
+    expect(await log.segments()).to.include('0000000000000004.wal');
+  });
+
+  it('are not missed when they are gone before they are taken over', async () => {
+    const log = new LogHarness();
+    const files = log.disk.directory('log');
+    log.disk.place('log', 'recycled-0000000000000002.tmp', Buffer.alloc(SEGMENT_BYTES));
+    const recycled = new RecycledSegments({ files, clock: log.clock, segmentBytes: SEGMENT_BYTES });
+    await log.run(recycled.adopt(['recycled-0000000000000001.tmp', 'recycled-0000000000000002.tmp']));
+    expect(recycled.count).to.equal(1);
+  });
+
   it('are closed, as the one ahead is, when a log cannot be opened', async () => {
     for (const broken of ['rename', 'syncDirectory', 'open'] as const) {
       const log = new LogHarness();
