@@ -103,9 +103,15 @@ export class LogWriter {
     if (hardState !== undefined) this.addHardState(hardState);
   }
 
-  /** Gathers a record that says on disk that everything before it is durable. Only when idle. */
+  /** Whether a seal has room. Every reopening may add one, and `fits` leaves room for one only. */
+  get fitsSeal(): boolean {
+    return this.gatherStart + this.buffer.length + recordBytes(0) <= this.segmentBytes;
+  }
+
+  /** Gathers a record that says on disk that everything before it is durable. Only when idle, and when it fits. */
   addSeal(): void {
     assert(this.isIdle, 'a seal after durable records only');
+    assert(this.fitsSeal, 'room for a seal');
     this.endRecord(RECORD.seal, this.beginRecord(0), 0);
   }
 
@@ -165,6 +171,7 @@ export class LogWriter {
   private fillPage(buffer: SendBuffer): void {
     const pageEnd = Math.ceil(this.gatherStart / PAGE_BYTES) * PAGE_BYTES;
     const size = Math.min(pageEnd, this.segmentBytes) - this.gatherStart;
+    assert(size >= 0, 'records within their segment');
     const at = buffer.reserve(size);
     buffer.bytes.fill(0, at, at + size);
     buffer.commit(size);

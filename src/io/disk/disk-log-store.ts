@@ -56,7 +56,7 @@ export interface LogStoreCounters {
  *
  * A full disk does not end it. The next segment is allocated when half of the current one is left, so `isFull` is known
  * while there is still room for what must be written (votes, entries already accepted): the node refuses new commands
- * with `DISK_FULL` while it is set. Should the segment run full too, batches wait. It is tried again all the while.
+ * with `DISK_FULL` while it is set. A store that is only opened and closed allocates nothing: the first write looks. Should the segment run full too, batches wait. It is tried again all the while.
  */
 export class DiskLogStore implements LogStore {
   readonly counters: LogStoreCounters = { batches: 0, writes: 0, bytes: 0, segments: 0, recycled: 0 };
@@ -123,7 +123,6 @@ export class DiskLogStore implements LogStore {
       await this.spare.removeUnfinished();
       await this.recycled.adopt(names);
       if (last === undefined) await this.roll(EMPTY_BATCH);
-      this.prepareSpare();
       return recovered.stored;
     } catch (error) {
       await this.closeFiles().catch(nothing);
@@ -161,7 +160,7 @@ export class DiskLogStore implements LogStore {
     await this.settle();
     this.retryTimer?.cancel();
     const { writer, file } = this;
-    if (writer !== undefined && file !== undefined && this.failure === undefined && writer.isIdle) {
+    if (writer !== undefined && file !== undefined && this.failure === undefined && writer.isIdle && writer.fitsSeal) {
       writer.addSeal();
       const { bytes, position } = writer.take();
       await settled((done) => file.writeDurably(bytes, position, done)).catch(() => undefined);

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { FlotillaError } from '../../../src/base/index.js';
+import { systemCrc32 } from '../../../src/io/disk/index.js';
 import type { HardState, LogBatch, LogIndex, SnapshotMeta, Term } from '../../../src/ports/index.js';
+import { inspectSegment } from '../../../src/wal/index.js';
 import { batchOf, entryOf, indices, LogHarness, SEGMENT_BYTES } from './log-harness.js';
 
 const state: HardState = { term: 4 as Term, vote: undefined, commit: 2 as LogIndex };
@@ -93,6 +95,57 @@ describe('io/disk: log store', () => {
     expect(log.store.isFull).to.equal(false);
     await log.run(log.store.close());
     expect(indices(await log.open()).length).to.equal(40);
+  });
+
+  it('allocates no segment ahead before half of the current one is written', async () => {
+    const log = new LogHarness();
+    await log.open();
+    await log.run(log.store.append(batchOf(entryOf(1, 1, SEGMENT_BYTES / 4))));
+    await log.clock.advance(100);
+    expect(await log.names()).to.deep.equal(['0000000000000001.wal']);
+    await log.run(log.store.append(batchOf(entryOf(2, 1, SEGMENT_BYTES / 3))));
+    await log.clock.advance(100);
+    expect(await log.names()).to.deep.equal(['0000000000000001.wal', 'spare.tmp']);
+    await log.run(log.store.close());
+    await log.open();
+    await log.clock.advance(100);
+    expect(await log.names(), 'opened to be looked at').to.deep.equal(['0000000000000001.wal']);
+  });
+
+  it('says with the first write that the disk is full when it was opened in the second half of a segment', async () => {
+    const log = new LogHarness();
+    await log.open();
+    await log.run(log.store.append(batchOf(entryOf(1, 1, (SEGMENT_BYTES * 2) / 3))));
+    await log.run(log.store.close());
+    log.disk.capacityBytes = log.disk.usedBytes;
+    await log.open();
+    await log.run(log.store.append(batchOf(entryOf(2))));
+    await log.clock.advance(10);
+    expect(log.store.isFull).to.equal(true);
+    await log.run(log.store.append(batchOf(entryOf(3, 1, SEGMENT_BYTES / 8))));
+    log.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    await log.clock.advance(5_000);
+    expect(log.store.isFull).to.equal(false);
+  });
+
+  it('is closed without a seal when its segment has no room for one', async () => {
+    for (let left = 112; left <= 200; left += 4) {
+      const log = new LogHarness();
+      await log.open();
+      await log.run(log.store.append(batchOf(entryOf(1, 1, SEGMENT_BYTES - left - 64))));
+      expect(await log.segments(), `${left} bytes left`).to.have.length(1);
+      for (let round = 0; round < 8; round += 1) {
+        await log.run(log.store.close());
+        expect(indices(await log.open()), `${left} bytes left`).to.deep.equal([1]);
+      }
+      const bytes = await log.run(log.disk.directory('log').read('0000000000000001.wal'));
+      const { scan } = inspectSegment(bytes, systemCrc32);
+      const isEmpty = bytes.subarray(scan!.end).every((byte) => byte === 0);
+      expect(isEmpty, `part of a seal, ${left} bytes left`).to.equal(true);
+      await log.run(log.store.append(batchOf(entryOf(2))));
+      log.disk.crash();
+      expect(indices(await log.open()), `${left} bytes left`).to.deep.equal([1, 2]);
+    }
   });
 
   it('refuses to open a log that is damaged before its tail, and says where', async () => {
