@@ -2,7 +2,7 @@ export { type Crc32, tableCrc32 } from './crc32.js';
 export { ENTRY_HEAD_BYTES, entryBytes, readEntries, writeEntry } from './entry-codec.js';
 export { inspectSegment, type SegmentReport } from './inspect.js';
 export { LogDamage } from './log-damage.js';
-export { LogRecovery, type RecoveredLog } from './log-recovery.js';
+export { LogRecovery, otherVersion, type RecoveredLog } from './log-recovery.js';
 export { LogShape } from './log-shape.js';
 export { LogWriter, type WriterSegment, type WriterStart } from './log-writer.js';
 export { RECORD, RECORD_HEAD_BYTES, type RecordType } from './record.js';

@@ -98,9 +98,7 @@ export class LogRecovery {
 
   private readHeader(file: string, sequence: number, bytes: Buffer): SegmentHeader {
     const header = decodeSegmentHeader(bytes, this.crc32);
-    if (header === 'otherVersion') {
-      throw new FlotillaError('DATA_DIR_FOREIGN', `${file} was written by another version of Flotilla; use that one`);
-    }
+    if (header === 'otherVersion') throw otherVersion(file);
     if (header === 'notASegment' || header === 'damaged') throw new LogDamage(file, 0, 'the header does not verify');
     if (header.group !== this.group) {
       throw new FlotillaError('DATA_DIR_FOREIGN', `${file} belongs to group ${header.group}, not ${this.group}`);
@@ -157,6 +155,11 @@ export class LogRecovery {
     this.shape.truncate(truncation);
     return undefined;
   }
+}
+
+/** `DATA_DIR_FOREIGN` for a segment that is whole, and of a format that is not this one's. */
+export function otherVersion(file: string): FlotillaError {
+  return new FlotillaError('DATA_DIR_FOREIGN', `${file} was written by another version of Flotilla; use that one`);
 }
 
 interface LastSegment {

@@ -6,6 +6,7 @@ import {
   inspectSegment,
   LogDamage,
   LogRecovery,
+  otherVersion,
   type SegmentReport,
 } from '../../wal/index.js';
 import type { ReadableDirectory } from './file-system.js';
@@ -83,6 +84,8 @@ export interface GroupDirectories {
  * Reads one group as a start would, and goes on where a start would refuse. Nothing is changed. A group whose node runs
  * may change between two reads, which can look like damage: what was damaged is read again, and believed when it
  * stays.
+ *
+ * @throws FlotillaError `DATA_DIR_FOREIGN` when a segment was written by another version
  */
 export async function inspectGroup(directories: GroupDirectories, crc32: Crc32): Promise<GroupInspection> {
   let before: string | undefined;
@@ -162,6 +165,8 @@ class SegmentWalk {
   add(name: string, sequence: number, bytes: Buffer): void {
     const file = `${this.path}/${name}`;
     const header = decodeSegmentHeader(bytes, this.crc32);
+    // Nothing can be said of it, least of all that it is damaged: `repair` would move healthy data aside.
+    if (header === 'otherVersion') throw otherVersion(file);
     if (typeof header !== 'string') this.expectedGroup ??= header.group;
     const report = inspectSegment(bytes, this.crc32);
     this.segments.push(describe(file, sequence, bytes.length, report));

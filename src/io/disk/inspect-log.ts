@@ -20,7 +20,8 @@ export interface LogInspection {
  * Describes the logs and snapshots of a director, damaged or not. It only reads: the node may run meanwhile.
  *
  * @param dir a data directory (`DIR/groups/N/...`), the directory of one group (`DIR/log`, `DIR/snapshots`), or a log's
- * @throws FlotillaError `FILE_UNUSABLE` when there is none of them, `DISK_FAILED` when it cannot be read
+ * @throws FlotillaError `FILE_UNUSABLE` when there is none of them, `DATA_DIR_FOREIGN` when another version of Flotilla
+ * wrote one, `DISK_FAILED` when it cannot be read
  */
 export async function inspectLog(dir: string): Promise<LogInspection> {
   const { root, groups } = await findGroups(dir);

@@ -39,7 +39,8 @@ export interface GroupRepair {
  * Makes a log startable again, as far as that is safe.
  *
  * @param dir as for `inspectLog`; its node must not run
- * @throws FlotillaError `DATA_DIR_LOCKED` when the node runs, `FILE_UNUSABLE`, `DISK_FAILED`
+ * @throws FlotillaError `DATA_DIR_LOCKED` when the node runs, `DATA_DIR_FOREIGN` when another version of Flotilla wrote a log:
+ * nothing is changed then; `FILE_UNUSABLE`, `DISK_FAILED`
  */
 export async function repairLog(dir: string, options: RepairOptions = {}): Promise<RepairReport> {
   const { root } = await findGroups(dir);

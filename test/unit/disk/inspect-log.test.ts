@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { FlotillaError } from '../../../src/base/index.js';
-import { DataDirLock, inspectLog, repairLog } from '../../../src/io/disk/index.js';
+import { DataDirLock, inspectLog, repairLog, systemCrc32 } from '../../../src/io/disk/index.js';
 import { addGroup, addSnapshot, flip, logOf, makeDataDir, segmentOf } from './data-dir.js';
 
 /** Where entry 30 has its record, the last one of the third segment: behind the header, the hard state and entries 25 to 29. */
@@ -142,6 +142,26 @@ describe('io/disk: inspecting and repairing a log', () => {
     expect(group?.entries).to.equal(undefined);
     expect(group?.segments.map(({ state }) => state)).to.deep.equal(['damaged', 'clean', 'damaged']);
     expect(group?.segments[1]).to.include({ firstIndex: 13, lastIndex: 24 });
+  });
+
+  it('a log of another version is refused, not taken for damage, and not moved aside', async () => {
+    for (const sequence of [1, 2]) {
+      const dir = await dataDir();
+      const path = segmentOf(dir, sequence);
+      const bytes = await readFile(path);
+      bytes.writeUInt8(1, 7);
+      bytes.writeUInt32LE(systemCrc32(bytes.subarray(0, 60)), 60);
+      await writeFile(path, bytes);
+      if (sequence === 2) await flip(segmentOf(dir, 1), 10_000);
+      const before = await fingerprint(dir);
+      const looks = [inspectLog, repairLog, (path: string) => repairLog(path, { discardDamaged: true })];
+      for (const look of looks) {
+        const error = await look(dir).catch((thrown: unknown) => thrown);
+        expect(error).to.be.instanceOf(FlotillaError).and.include({ code: 'DATA_DIR_FOREIGN' });
+        expect((error as Error).message).to.include(`${path} was written by another version`);
+      }
+      expect(await fingerprint(dir)).to.equal(before);
+    }
   });
 
   it('a missing segment is damage', async () => {
