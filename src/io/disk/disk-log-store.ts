@@ -23,8 +23,8 @@ export interface DiskLogStoreOptions {
   readonly random: Random;
   readonly logger: Logger;
   /**
-   * Size of a preallocated segment, 64 KiB to 1 GiB. Default `LIMITS.walSegmentBytesDefault`. The disk holds at least
-   * two. Smaller: less space, more often the pause of a roll (about a millisecond).
+   * Size of a preallocated segment, 64 KiB to 1 GiB. Default `LIMITS.walSegmentBytesDefault`. The disk holds one, and
+   * from half of it on at least two. Smaller: less space, more often the pause of a roll (about a millisecond).
    */
   readonly segmentBytes?: number;
   /** How often a full disk is tried again, in milliseconds. Default 1000. */
