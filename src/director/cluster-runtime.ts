@@ -24,6 +24,7 @@ import { askForGroup } from './group-admission.js';
 import { GroupFoundingDuty } from './group-founding.js';
 import { groupOptions } from './group-options.js';
 import { GroupRecords } from './group-records.js';
+import { viewsOf } from './group-views.js';
 import { DirectorGroups, METADATA_GROUP } from './groups.js';
 import { KvRegistryStore } from './kv-registry-store.js';
 import { LateGroups } from './late-groups.js';
@@ -305,6 +306,7 @@ export class ClusterRuntime implements ClusterParts {
       records: this.groupRecords,
       config: () => this.groups.metadata.status().config,
       askForGroup: (id) => askForGroup(admission, id, self),
+      viewsOf: (id, signal) => viewsOf(admission, id, signal),
     });
   }
 

@@ -249,6 +249,7 @@ export class DirectorNode implements AsyncDisposable {
       onRemoved: (group) => {
         const message = `director ${node} was removed from the cluster; its data directory is of no use any more`;
         if (group === METADATA_GROUP) this.end(new FlotillaError('MEMBER_UNKNOWN', message));
+        else this.cluster?.lateGroups.noticeRemoval(group);
       },
     });
     this.cluster = await this.opening;

@@ -6,6 +6,7 @@ import type { ClusterConfig } from '../raft/index.js';
 import { backoffMs } from '../rpc/index.js';
 import { notAnnounced } from './group-founding.js';
 import type { GroupRecords } from './group-records.js';
+import { type GroupViews, isFounderGone, isGone } from './group-views.js';
 import { type DirectorGroups, groupName, METADATA_GROUP, prepareGroups } from './groups.js';
 import type { NodeMemory } from './node-record.js';
 import type { DirectorStorage, UserGroup } from './storage.js';
@@ -21,6 +22,8 @@ export interface LateGroupsDependencies {
   readonly config: () => ClusterConfig;
   /** Its member id in a group that began without it; see `askForGroup`. */
   readonly askForGroup: (group: number) => Promise<number>;
+  /** What the others know of a group; see `viewsOf`. */
+  readonly viewsOf: (group: number, signal: AbortSignal) => Promise<GroupViews>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -42,6 +45,8 @@ export class LateGroups {
   /** Groups whose stores have been made ready in this process: each time costs a write of the disk. */
   private readonly prepared = new Set<number>();
   private readonly problems = new Map<number, RpcError | FlotillaError>();
+  /** Groups that run here, and have removed this director. */
+  private readonly leftBy = new Set<number>();
   private readonly listeners = new Set<() => void>();
   private working: Promise<unknown> = Promise.resolve();
 
@@ -56,7 +61,14 @@ export class LateGroups {
       this.deps.logger.warn({ code: 'GROUP_UNKNOWN', group: id }, notRunMessage(id));
     }
     const late = userGroups.filter(({ id }) => !groups.all.has(id as GroupId));
-    this.working = Promise.all([this.keepRecords(), ...late.map((group) => this.bringIn(group))]);
+    this.working = Promise.all([this.keepRecords(), this.watchRemovals(), ...late.map((group) => this.bringIn(group))]);
+  }
+
+  /** A group that runs here has removed this director, as its log says. */
+  noticeRemoval(id: number): void {
+    if (this.leftBy.has(id)) return;
+    this.leftBy.add(id);
+    this.deps.logger.error({ code: 'MEMBER_UNKNOWN', group: id }, removedMessage(id));
   }
 
   /** Groups that have begun and are about to run here: who changes members must wait for them. */
@@ -95,7 +107,7 @@ export class LateGroups {
       const missing = hasBegun ? [] : this.missing(id);
       return problem === undefined ? { ...common, missing } : { ...common, missing, problem: problem.message };
     });
-    return [...waiting, ...this.notRun()].sort((a, b) => a.id - b.id);
+    return [...waiting, ...this.notRun(), ...this.removed()].sort((a, b) => a.id - b.id);
   }
 
   /**
@@ -142,6 +154,39 @@ export class LateGroups {
       .map((id) => ({ id, name: groupName({ id }), hasBegun: true, missing: [], problem: notRunMessage(id) }));
   }
 
+  private removed(): WaitingGroup[] {
+    const { groups } = this.deps;
+    return [...this.leftBy].map((id) => {
+      const name = groups.all.get(id as GroupId)?.name ?? groupName({ id });
+      return { id, name, hasBegun: true, missing: [], problem: removedMessage(id) };
+    });
+  }
+
+  /** Who was removed while it was down hears of it from nobody: it asks, when no leader cares for it. */
+  private async watchRemovals(): Promise<void> {
+    const { groups, clock } = this.deps;
+    const { signal } = this.ended;
+    while (!signal.aborted) {
+      for (const id of groups.all.keys()) {
+        if (id === METADATA_GROUP) continue;
+        if (await this.wasRemoved(id).catch(() => false)) this.noticeRemoval(id);
+        else this.leftBy.delete(id);
+      }
+      await pause(clock, LOOK_FOR_REMOVAL_MS, signal);
+    }
+  }
+
+  private async wasRemoved(id: GroupId): Promise<boolean> {
+    const { groups, memory, viewsOf } = this.deps;
+    const group = groups.all.get(id)?.group;
+    const member = memory.record.cluster?.members[String(id)];
+    if (group === undefined || member === undefined) return false;
+    const { config, configIndex, commit } = group.status();
+    if (configIndex >= member && configIndex <= commit && !config.members.some((each) => each.id === member))
+      return true;
+    return group.leadership.leader === undefined && isGone(await viewsOf(id, this.ended.signal), member);
+  }
+
   private missing(id: number): NodeId[] {
     const { config, records } = this.deps;
     return notAnnounced(config(), records.announcements(id));
@@ -184,19 +229,24 @@ export class LateGroups {
   }
 
   private async becomeMember({ id, machine }: UserGroup): Promise<number> {
-    const { node, memory, storage, records, askForGroup } = this.deps;
+    const { node, memory, storage, records, askForGroup, viewsOf } = this.deps;
     const { dataId } = memory.record;
     const { founders = {} } = records.founding(id) ?? {};
     const nodes = Object.keys(founders).sort() as NodeId[];
-    let member = nodes.indexOf(node) + 1;
-    // Another data directory of this director may have voted as that founder: this one becomes another member.
-    if (founders[node] === dataId) {
-      const { store, snapshots } = await storage.group(id as GroupId);
-      await bootstrapGroup(store, snapshots, nodes, machine);
-    } else {
+    const founder = nodes.indexOf(node) + 1;
+    let member = founder;
+    // Another data directory of this director may have voted as that founder: this one becomes another member. So does one
+    // that was removed before it came.
+    const isFounder = founders[node] === dataId;
+    if (!isFounder || isFounderGone(await viewsOf(id, this.ended.signal), founder, nodes.length)) {
       if (!this.prepared.has(id)) await prepareGroups(storage, [id]);
       this.prepared.add(id);
       member = await askForGroup(id);
+    }
+    // Also when what was said of its removal did not come to pass.
+    if (isFounder && member === founder) {
+      const { store, snapshots } = await storage.group(id as GroupId);
+      await bootstrapGroup(store, snapshots, nodes, machine);
     }
     const { cluster } = memory.record;
     if (cluster === undefined) throw new Error('a director with groups belongs to a cluster');
@@ -272,6 +322,14 @@ function notRunMessage(id: number): string {
   return `this director is a member of group ${id} and was started without it (option groups): the others count it as down`;
 }
 
+function removedMessage(id: number): string {
+  return (
+    `this director was removed from group ${id}, whose members do not talk to it any more; to let it in as a new member, ` +
+    `stop it, move groups/${id} of its data directory away, delete "${id}" from cluster.members in its node.json, start it`
+  );
+}
+
 /** What a failed attempt costs is small; what a person has to do takes its time. */
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 const ANNOUNCE_AGAIN_MS = 60_000;
+const LOOK_FOR_REMOVAL_MS = 30_000;

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Director, type DirectorOptions, formatAddress, type RpcError } from '../../../src/index.js';
@@ -61,6 +61,10 @@ class World extends Directors {
     return Object.fromEntries((group?.members ?? []).map(({ node, role }) => [node, role]));
   }
 
+  leaderAt(id: string): string | undefined {
+    return this.of(id).group(STOCK).leadership.leader;
+  }
+
   async membersOf(id: string): Promise<Record<string, number>> {
     const record = JSON.parse(await readFile(join(this.dataDir(id), 'node.json'), 'utf8'));
     return record.cluster.members;
@@ -112,6 +116,8 @@ describe('a group that is added to the options of a cluster', function () {
     // A director that is started without it is counted as down, and says so; the others go on.
     await world.of('d2').close();
     await world.start('d2', {});
+    // What is passed on to it as the leader that it was is refused.
+    while (world.leaderAt('d3') === 'd2') await new Promise((resolve) => setTimeout(resolve, 20));
     await world.write('d3', 'c');
     expect(world.of('d2').status().waitingGroups?.[0]?.problem).to.match(/was started without it/);
     expect(reasonOf(() => world.of('d2').group(STOCK))).to.equal('GROUP_UNKNOWN');
@@ -142,6 +148,46 @@ describe('a group that is added to the options of a cluster', function () {
     await world.write('d5', 'b');
     expect(await world.read('d4')).to.deep.equal(['a', 'b']);
     expect(world.rolesAt('d4')).to.deep.equal({ d2: 'voter', d3: 'voter', d4: 'voter', d5: 'learner' });
+  });
+
+  it('takes a founder that was removed before it came as a new member, and says so of one that runs', async () => {
+    await world.startWith('d1');
+    await world.startWith('d3');
+    const announced = () => world.of('d1').status().waitingGroups?.[0]?.missing.join() === 'd2';
+    while (!announced()) await new Promise((resolve) => setTimeout(resolve, 20));
+    await world.of('d3').close();
+    world.running.delete('d3');
+    await world.startWith('d2');
+    await world.of('d1').groupStarted(STOCK, { timeoutMs: 30_000 });
+    await world.of('d2').groupStarted(STOCK, { timeoutMs: 30_000 });
+    const client = await world.client();
+    await client.admin.removeDirector('d3', { group: STOCK });
+    await world.write('d1', 'a');
+    await world.startWith('d3');
+    await world.of('d3').groupStarted(STOCK, { timeoutMs: 30_000 });
+    expect(await world.read('d3')).to.deep.equal(['a']);
+    expect(world.rolesAt('d1')).to.deep.equal({ d1: 'voter', d2: 'voter', d3: 'learner' });
+    expect((await world.membersOf('d3'))[STOCK]).to.be.greaterThan(3);
+
+    await world.of('d3').close();
+    world.running.delete('d3');
+    await client.admin.removeDirector('d3', { group: STOCK });
+    await world.startWith('d3');
+    const problem = () => world.of('d3').status().waitingGroups?.[0]?.problem;
+    while (problem() === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(problem()).to.match(/was removed from group 7/);
+
+    // What it says to do helps.
+    await world.of('d3').close();
+    await rename(join(world.dataDir('d3'), 'groups', `${STOCK}`), join(world.dataDir('d3'), 'left'));
+    const file = join(world.dataDir('d3'), 'node.json');
+    const record = JSON.parse(await readFile(file, 'utf8'));
+    delete record.cluster.members[STOCK];
+    await writeFile(file, JSON.stringify(record));
+    await world.startWith('d3');
+    await world.of('d3').groupStarted(STOCK, { timeoutMs: 30_000 });
+    expect(await world.read('d3')).to.deep.equal(['a']);
+    expect(world.of('d3').status().waitingGroups).to.equal(undefined);
   });
 
   it('does not take a director that lost its disk for the member that it was', async () => {

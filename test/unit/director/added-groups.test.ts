@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { FlotillaError, type NodeId, nodeId, Prng, RpcError } from '../../../src/base/index.js';
 import { GroupFoundingDuty } from '../../../src/director/group-founding.js';
 import { GroupRecords } from '../../../src/director/group-records.js';
+import type { GroupViews } from '../../../src/director/group-views.js';
 import { LateGroups } from '../../../src/director/late-groups.js';
 import { NodeMemory } from '../../../src/director/node-record.js';
 import { type DirectorStorage, volatileStorage } from '../../../src/director/storage.js';
@@ -85,6 +86,11 @@ class World {
   }
 }
 
+interface LifeOptions {
+  readonly groups?: number[];
+  readonly views?: () => GroupViews;
+}
+
 /** One life of a director, as far as its groups go. */
 class Life {
   readonly node: NodeId;
@@ -97,12 +103,20 @@ class Life {
   answer: () => number = () => {
     throw RpcError.of('NO_LEADER', 'nobody there');
   };
+  /** What the others say of the group when it asks. */
+  views: () => GroupViews = () => ({ answers: 2, views: [] });
+  /** Its own group, once it runs. */
+  readonly group = {
+    leadership: { leader: undefined as NodeId | undefined },
+    status: () => ({ config: this.ownConfig, configIndex: 3, commit: 3 }),
+  };
+  ownConfig = { members: [1, 2, 3, 21, 44].map((id) => ({ id })) };
   readonly member: FakeMember;
   /** As which member it runs the group. */
   runsAs: number | undefined;
   private readonly all = new Map();
 
-  static async begin(world: World, node: string, disk: Disk, options: { groups?: number[] } = {}): Promise<Life> {
+  static async begin(world: World, node: string, disk: Disk, options: LifeOptions = {}): Promise<Life> {
     const file = {
       read: async () => disk.record,
       write: async (value: object) => {
@@ -118,10 +132,12 @@ class Life {
     if (memory.record.cluster === undefined) {
       await memory.write({ cluster: { id: 'c', founders: {}, members: { 0: metadata } } });
     }
-    return new Life(world, node, disk, memory, options.groups ?? [STOCK]);
+    return new Life(world, node, disk, memory, options);
   }
 
-  private constructor(world: World, node: string, disk: Disk, memory: NodeMemory, groups: number[]) {
+  private constructor(world: World, node: string, disk: Disk, memory: NodeMemory, options: LifeOptions) {
+    const { groups = [STOCK], views } = options;
+    if (views !== undefined) this.views = views;
     this.node = nodeId(node);
     const { clock } = world;
     const known = world.metadata.members.find((each) => each.node === node);
@@ -141,11 +157,12 @@ class Life {
         all,
         add: async ({ id }, member) => {
           this.runsAs = member;
-          all.set(id, {});
+          all.set(id, { name: 'stock', group: this.group });
         },
       },
       config: () => world.config,
       askForGroup: async () => this.answer(),
+      viewsOf: async () => this.views(),
       random: new Prng(node),
       logger: { ...silentLogger, error: (fields: unknown) => this.errors.push(fields as Record<string, unknown>) },
       onFailed: (error) => this.failed.push(error),
@@ -358,6 +375,76 @@ describe('director: a group that is added to the options', () => {
     await world.clock.advance(60_000);
     expect(asked).to.be.greaterThan(5);
     expect(openings).to.equal(1);
+  });
+
+  it('takes a founder that was removed before it came as another member', async () => {
+    const { world, disks } = await three();
+    const disk = disks[2]!;
+    const before = await Life.begin(world, 'd3', disk);
+    await before.end(world);
+    await world.clock.advance(1_000);
+    await settle(
+      world.clock,
+      before.records.announce(STOCK, { node: nodeId('d3'), member: 3, dataId: 'disk-3', name: 'stock' }),
+    );
+    await world.clock.advance(5_000);
+    expect(world.founders).to.have.keys('d1', 'd2', 'd3');
+    const views = () => ({
+      answers: 2,
+      views: [
+        { commitIndex: 3, members: [1, 2, 3] },
+        { commitIndex: 9, members: [1, 2] },
+      ],
+    });
+    const after = await Life.begin(world, 'd3', disk, { views });
+    await world.clock.advance(1_000);
+    expect(after.runsAs).to.equal(undefined);
+    after.answer = () => 44;
+    await world.clock.advance(10_000);
+    expect(after.runsAs).to.equal(44);
+    expect(disk.record?.cluster?.members).to.deep.equal({ 0: 3, 7: 44 });
+  });
+
+  it('is begun by a founder when enough of the others answer, and none says that it was removed', async () => {
+    const { world, disks } = await three();
+    let views: GroupViews = { answers: 0, views: [] };
+    const last = await Life.begin(world, 'd3', disks[2]!, { views: () => views });
+    await world.clock.advance(10_000);
+    expect(world.founders).to.have.keys('d1', 'd2', 'd3');
+    expect(last.runsAs).to.equal(undefined);
+    expect(last.late.waiting()[0]?.problem).to.match(/it takes 1 to begin/);
+    // Who has heard nothing yet, or not enough, says nothing.
+    const behind = [
+      { commitIndex: 0, members: [] },
+      { commitIndex: 2, members: [1, 2] },
+    ];
+    views = { answers: 1, views: behind };
+    await world.clock.advance(10_000);
+    expect(last.runsAs).to.equal(3);
+  });
+
+  it('says that it was removed while it was down, until that is not so', async () => {
+    const { world, disks } = await three();
+    let views: GroupViews = { answers: 2, views: [] };
+    const last = await Life.begin(world, 'd3', disks[2]!, { views: () => views });
+    await world.clock.advance(1_000);
+    expect(last.runsAs).to.equal(3);
+    expect(last.late.waiting()).to.deep.equal([]);
+    views = { answers: 2, views: [{ commitIndex: 9, members: [1, 2, 8] }] };
+    // As long as a leader talks to it, it is a member.
+    last.group.leadership.leader = nodeId('d1');
+    await world.clock.advance(60_000);
+    expect(last.late.waiting()).to.deep.equal([]);
+    last.group.leadership.leader = undefined;
+    await world.clock.advance(60_000);
+    expect(last.late.waiting()[0]?.problem).to.match(/removed from group 7/);
+    expect(last.errors.map(({ code }) => code)).to.deep.equal(['MEMBER_UNKNOWN']);
+    views = { answers: 2, views: [] };
+    await world.clock.advance(60_000);
+    expect(last.late.waiting()).to.deep.equal([]);
+    last.ownConfig = { members: [{ id: 1 }, { id: 2 }] };
+    await world.clock.advance(60_000);
+    expect(last.late.waiting()[0]?.problem).to.match(/removed from group 7/);
   });
 
   it('is waited for no longer than asked, and not after the director has closed', async () => {
