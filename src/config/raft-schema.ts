@@ -44,7 +44,7 @@ const persistenceSchema = v.strictObject({
     size(
       { min: LIMITS.walSegmentBytesMin, max: 1 * GiB },
       {
-        what: 'Size of a file of the write-ahead log; at least two are allocated.',
+        what: 'Size of a file of the write-ahead log; the next one is allocated when half of one is left.',
         larger: 'space is held longer',
         smaller: 'more often a pause of about a millisecond',
       },
