@@ -144,6 +144,7 @@ export class ClusterRuntime implements ClusterParts {
     this.membership = new Membership({
       groups: this.groups,
       coming: () => this.lateGroups.coming(),
+      stuck: () => this.lateGroups.stuck(),
       forward: (to, request, timeoutMs, signal) => this.forwardChange(to, request, timeoutMs, signal),
       clock,
       logger,

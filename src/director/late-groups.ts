@@ -73,10 +73,12 @@ export class LateGroups {
 
   /** Groups that have begun and are about to run here: who changes members must wait for them. */
   coming(): GroupId[] {
-    const { userGroups, groups, records } = this.deps;
-    return userGroups
-      .map(({ id }) => id as GroupId)
-      .filter((id) => !groups.all.has(id) && records.founding(id) !== undefined);
+    return this.begun().filter((id) => !this.isStuck(id));
+  }
+
+  /** Groups in which this director is of no use until somebody does something: there is no point in waiting. */
+  stuck(): GroupId[] {
+    return [...this.begun().filter((id) => this.isStuck(id)), ...([...this.leftBy] as GroupId[])];
   }
 
   /** Why a group of the options does not run here; `undefined` when it is not in the options. */
@@ -143,6 +145,19 @@ export class LateGroups {
     this.ended.abort();
     this.changed();
     await this.working;
+  }
+
+  /** Groups of the options that run elsewhere. */
+  private begun(): GroupId[] {
+    const { userGroups, groups, records } = this.deps;
+    return userGroups
+      .map(({ id }) => id as GroupId)
+      .filter((id) => !groups.all.has(id) && records.founding(id) !== undefined);
+  }
+
+  private isStuck(id: number): boolean {
+    const problem = this.problems.get(id);
+    return problem !== undefined && !isPassing(problem);
   }
 
   /** Those that its data directory is a member of, and its options do not have. */
@@ -280,7 +295,7 @@ export class LateGroups {
       this.ended.abort();
       this.changed();
       onFailed(error);
-    } else if (group === undefined || (error instanceof RpcError && error.retryable)) {
+    } else if (group === undefined || isPassing(error)) {
       logger.debug({ code, group, error: message }, 'not yet with the groups of the options');
     } else if (this.problems.get(group)?.message !== message) {
       logger.error({ code, group, error: message }, 'this director cannot take part in a group of its options');
@@ -316,6 +331,10 @@ export class LateGroups {
   private changed(): void {
     for (const listener of [...this.listeners]) listener();
   }
+}
+
+function isPassing(error: RpcError | FlotillaError): boolean {
+  return error instanceof RpcError && error.retryable;
 }
 
 function notRunMessage(id: number): string {

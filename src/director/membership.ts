@@ -15,6 +15,8 @@ export interface MembershipDependencies {
   readonly groups: Pick<DirectorGroups, 'all' | 'get'>;
   /** Groups that are about to run here: a change waits for them. */
   readonly coming: () => readonly GroupId[];
+  /** Groups that this director has no part in until somebody does something, so that it can change nothing in them. */
+  readonly stuck: () => readonly GroupId[];
   /** Passes a request on to the leader of a group. */
   readonly forward: (
     to: NodeId,
@@ -40,7 +42,7 @@ export class Membership {
   }
 
   /**
-   * @throws RpcError `MEMBERSHIP_INVALID`, `MEMBERSHIP_BUSY`, `MEMBER_NOT_CAUGHT_UP`, `NO_LEADER`, `NOT_LEADER` (only when
+   * @throws RpcError `GROUP_WAITING`, `MEMBERSHIP_INVALID`, `MEMBERSHIP_BUSY`, `MEMBER_NOT_CAUGHT_UP`, `NO_LEADER`, `NOT_LEADER` (only when
    * the request was forwarded)
    */
   async change(request: MembershipRequest, timeoutMs: number): Promise<MembershipReply> {
@@ -67,9 +69,17 @@ export class Membership {
    * The metadata group comes last: who is added to it may start, and who is removed from it stops, whose votes the other
    * groups may need to let it go. And who is in none of the others can be removed again after a request that ended half way.
    */
-  private groupsOf({ group }: MembershipRequest): GroupId[] {
+  private groupsOf({ action, group }: MembershipRequest): GroupId[] {
     if (group !== undefined) return [group as GroupId];
-    const ids = [...this.deps.groups.all.keys(), ...this.deps.coming()].sort((a, b) => a - b);
+    const stuck = this.deps.stuck();
+    if (stuck.length > 0) {
+      const why = `this director has no part in group ${stuck.join(', ')} (see its status)`;
+      // Who is added or votes there later is no loss; whose vote counts there for ever, and is gone, may be the end of it.
+      if (action === 'remove') throw RpcError.of('GROUP_WAITING', `${why}: ask another one, or name one group`);
+      this.deps.logger.warn({ groups: stuck, action }, `${why}: members change without it`);
+    }
+    const own = [...this.deps.groups.all.keys(), ...this.deps.coming()];
+    const ids = own.filter((id) => !stuck.includes(id)).sort((a, b) => a - b);
     return [...ids.filter((id) => id !== METADATA_GROUP), METADATA_GROUP];
   }
 

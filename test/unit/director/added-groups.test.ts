@@ -326,7 +326,14 @@ describe('director: a group that is added to the options', () => {
     await world.clock.advance(20_000);
     expect(after.runsAs).to.equal(undefined);
     expect(after.errors.map(({ code }) => code)).to.deep.equal(['MEMBER_CLAIMED']);
+    expect(after.late.coming(), 'there is nothing to wait for').to.deep.equal([]);
+    expect(after.late.stuck()).to.deep.equal([STOCK]);
+    after.answer = () => {
+      throw RpcError.of('NO_LEADER', 'nobody there');
+    };
+    await world.clock.advance(10_000);
     expect(after.late.coming(), 'a change of members must not leave it out').to.deep.equal([STOCK]);
+    expect(after.late.stuck()).to.deep.equal([]);
     after.answer = () => 44;
     await world.clock.advance(10_000);
     expect(after.runsAs).to.equal(44);

@@ -70,9 +70,11 @@ function world() {
     book: new AddressBook({}, () => undefined),
   });
   const coming: GroupId[] = [];
+  const stuck: GroupId[] = [];
   const membership = new Membership({
     groups: directors,
     coming: () => coming,
+    stuck: () => stuck,
     forward: () => Promise.reject(new Error('nobody to forward to')),
     clock,
     logger: silentLogger,
@@ -82,7 +84,7 @@ function world() {
       ({ members }) => members,
       (error: RpcError) => error.reason,
     );
-  return { clock, groups, admission, membership, records, coming, admit };
+  return { clock, groups, admission, membership, records, coming, stuck, admit };
 }
 
 describe('director: members and their data directories', () => {
@@ -166,6 +168,21 @@ describe('director: members and their data directories', () => {
     groups.all.set(7 as GroupId, { name: '7', group: groups.group(7) });
     await settle(clock, change);
     expect(groups.changed).to.deep.equal([1, 7, 0]);
+  });
+
+  it('does not wait for a group that cannot run here, and removes nobody without it', async () => {
+    const { groups, membership, stuck } = world();
+    stuck.push(1 as GroupId, 7 as GroupId);
+    const { groups: added } = await membership.change({ action: 'add', node: nodeId('d9') }, 1_000);
+    expect(added).to.deep.equal([{ group: 0, index: 7 }]);
+    const remove = (group?: number) =>
+      membership
+        .change({ action: 'remove', node: nodeId('d2'), group }, 1_000)
+        .catch((error: RpcError) => error.reason);
+    // A voter that is gone in 0 only would be a dead one in 1 and 7.
+    expect(await remove()).to.equal('GROUP_WAITING');
+    expect(groups.changed).to.deep.equal([0]);
+    expect(await remove(0)).to.deep.equal({ groups: [{ group: 0, index: 7 }] });
   });
 
   it('changes the metadata group last when a director leaves: it stops when it is out of that', async () => {
