@@ -306,7 +306,7 @@ export class ClusterRuntime implements ClusterParts {
       groups: this.groups,
       records: this.groupRecords,
       config: () => this.groups.metadata.status().config,
-      askForGroup: (id) => askForGroup(admission, id, self),
+      askForGroup: (id, signal) => askForGroup(admission, id, self, signal),
       viewsOf: (id, signal) => viewsOf(admission, id, signal),
     });
   }

@@ -15,6 +15,7 @@ export interface GroupAdmissionDependencies {
  * Lets this director into a group that began without it: asks the others, one after the other, for its member id in the
  * group, and where it has none, to be added as a learner. What `flotilla member add --group` has done stands.
  *
+ * @param signal ends it, with `CANCELLED_BY_CALLER`
  * @returns its member id, which belongs to its data directory from now on
  * @throws RpcError `MEMBER_CLAIMED` when another data directory has been that member, else that of the last one asked
  */
@@ -22,11 +23,13 @@ export async function askForGroup(
   deps: GroupAdmissionDependencies,
   group: number,
   self: AdmissionRequest,
+  signal: AbortSignal,
 ): Promise<number> {
   let last = RpcError.of('NO_LEADER', 'no other director is known');
   for (const to of deps.others()) {
+    if (signal.aborted) throw RpcError.of('CANCELLED_BY_CALLER', 'the director closes');
     try {
-      return await askOne(deps, to, group, self);
+      return await askOne(deps, to, group, self, signal);
     } catch (thrown) {
       const error = RpcError.from(thrown);
       if (error.reason === 'MEMBER_CLAIMED') throw error;
@@ -42,13 +45,15 @@ async function askOne(
   to: NodeId,
   group: number,
   self: AdmissionRequest,
+  signal: AbortSignal,
 ): Promise<number> {
+  const options = { ...OPTIONS, signal };
   const admit = async (): Promise<AdmissionReply> =>
-    decodeAdmissionReply(await call(to, ADMIT, { ...self, group }, OPTIONS));
+    decodeAdmissionReply(await call(to, ADMIT, { ...self, group }, options));
   const reply = await admit().catch(async (thrown: unknown) => {
     if (RpcError.from(thrown).reason !== 'MEMBER_UNKNOWN') throw thrown;
     const change = { action: 'add', node: self.node, group } satisfies MembershipRequest;
-    await call(to, CHANGE, change, OPTIONS);
+    await call(to, CHANGE, change, options);
     return await admit();
   });
   const member = reply.members[String(group)];

@@ -21,7 +21,7 @@ export interface LateGroupsDependencies {
   /** The metadata group's, as this director knows it. */
   readonly config: () => ClusterConfig;
   /** Its member id in a group that began without it; see `askForGroup`. */
-  readonly askForGroup: (group: number) => Promise<number>;
+  readonly askForGroup: (group: number, signal: AbortSignal) => Promise<number>;
   /** What the others know of a group; see `viewsOf`. */
   readonly viewsOf: (group: number, signal: AbortSignal) => Promise<GroupViews>;
   readonly clock: Clock;
@@ -141,6 +141,7 @@ export class LateGroups {
     }
   }
 
+  /** Waits for what is written to the disk, and for no answer of the others. */
   async close(): Promise<void> {
     this.ended.abort();
     this.changed();
@@ -211,11 +212,11 @@ export class LateGroups {
   private async keepRecords(): Promise<void> {
     const { node, records, userGroups, memory } = this.deps;
     await this.repeat(async () => {
-      await records.withdraw(node, (group) => !userGroups.some(({ id }) => id === group));
+      await this.unlessEnded(records.withdraw(node, (group) => !userGroups.some(({ id }) => id === group)));
       const { founders = {}, members = {} } = memory.record.cluster ?? {};
       // A founder of the cluster has the groups that began with it; those that began later are written down already.
       const ids = Object.keys(founders).length === 0 ? [] : Object.keys(members).map(Number);
-      for (const id of ids) if (id !== METADATA_GROUP) await records.ensure(id, founders);
+      for (const id of ids) if (id !== METADATA_GROUP) await this.unlessEnded(records.ensure(id, founders));
     });
   }
 
@@ -240,7 +241,7 @@ export class LateGroups {
     const { node, memory, records } = this.deps;
     const { dataId, cluster } = memory.record;
     const member = cluster?.members[String(METADATA_GROUP)] ?? 0;
-    await records.announce(id, { node, member, dataId, name: groupName({ id, name }) });
+    await this.unlessEnded(records.announce(id, { node, member, dataId, name: groupName({ id, name }) }));
   }
 
   private async becomeMember({ id, machine }: UserGroup): Promise<number> {
@@ -256,7 +257,7 @@ export class LateGroups {
     if (!isFounder || isFounderGone(await viewsOf(id, this.ended.signal), founder, nodes.length)) {
       if (!this.prepared.has(id)) await prepareGroups(storage, [id]);
       this.prepared.add(id);
-      member = await askForGroup(id);
+      member = await askForGroup(id, this.ended.signal);
     }
     // Also when what was said of its removal did not come to pass.
     if (isFounder && member === founder) {
@@ -267,6 +268,20 @@ export class LateGroups {
     if (cluster === undefined) throw new Error('a director with groups belongs to a cluster');
     await memory.write({ cluster: { ...cluster, members: { ...cluster.members, [String(id)]: member } } });
     return member;
+  }
+
+  /** The metadata may have no leader, which cannot be waited for here. @throws RpcError `CLOSED`, and those of `work` */
+  private async unlessEnded<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.ended;
+    const { promise, reject } = deferred<T>();
+    const end = (): void => reject(RpcError.of('CLOSED', 'the director was closed'));
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      signal.removeEventListener('abort', end);
+    }
   }
 
   /** Until `attempt` succeeds or the director closes. */

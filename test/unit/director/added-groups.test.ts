@@ -89,6 +89,14 @@ class World {
 interface LifeOptions {
   readonly groups?: number[];
   readonly views?: () => GroupViews;
+  /** Nobody answers when it asks to be let in. */
+  readonly isMute?: boolean;
+}
+
+function forever(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(RpcError.of('CANCELLED_BY_CALLER', 'cancelled')));
+  });
 }
 
 /** One life of a director, as far as its groups go. */
@@ -161,7 +169,7 @@ class Life {
         },
       },
       config: () => world.config,
-      askForGroup: async () => this.answer(),
+      askForGroup: async (_id, signal) => (options.isMute === true ? await forever(signal) : this.answer()),
       viewsOf: async () => this.views(),
       random: new Prng(node),
       logger: { ...silentLogger, error: (fields: unknown) => this.errors.push(fields as Record<string, unknown>) },
@@ -463,6 +471,24 @@ describe('director: a group that is added to the options', () => {
     const closed = lives[0]!.late.started(STOCK, undefined).catch(reason);
     await lives[0]!.end(world);
     expect(await closed).to.equal('CLOSED');
+  });
+
+  it('keeps no director from closing whose questions nobody answers', async () => {
+    const { world, disks, lives } = await three();
+    await Life.begin(world, 'd3', disks[2]!);
+    await world.clock.advance(5_000);
+    world.members.set('d4', 8);
+    world.learners.add('d4');
+    const learner = await Life.begin(world, 'd4', world.emptyDisk(), { isMute: true });
+    await world.clock.advance(5_000);
+    // No time passes in either.
+    await learner.late.close();
+    expect(learner.runsAs).to.equal(undefined);
+    world.metadata.lead(undefined);
+    const leaderless = await Life.begin(world, 'd2', disks[1]!, { groups: [STOCK, 8] });
+    await world.clock.advance(0);
+    await leaderless.late.close();
+    expect(lives[0]!.records.announcements(8)).to.deep.equal([]);
   });
 
   it('ends the director when the disk fails under its first state', async () => {
