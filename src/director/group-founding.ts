@@ -65,7 +65,7 @@ export class GroupFoundingDuty {
     const announcements = records.announcements(id);
     if (notAnnounced(config, announcements).length > 0) return;
     const by = announcements.filter(({ member }) => config.voters.some((voter) => voter === member));
-    await records.found(id, by);
+    if (!(await records.found(id, by))) return;
     logger.info({ group: id, directors: by.map(({ node }) => node) }, 'a group of the options begins');
   }
 }

@@ -83,9 +83,10 @@ export class GroupRecords {
   /**
    * The group begins with those who announced it, unless it has begun or one of them has changed what it said.
    *
+   * @returns whether it began by this
    * @throws RpcError as `MetadataStore.execute`
    */
-  async found(group: number, by: readonly GroupAnnouncement[]): Promise<void> {
+  async found(group: number, by: readonly GroupAnnouncement[]): Promise<boolean> {
     const compare = by.map(({ node }) => {
       const operand = this.revisionOf(group, node);
       return { target: 'modRevision', key: announcementKey(group, node), operator: '=', operand } as const;
@@ -93,7 +94,7 @@ export class GroupRecords {
     const founders = Object.fromEntries(by.map(({ node, dataId }) => [node, dataId]));
     const range = prefixRange(`${GROUPS_PREFIX}${group}/`);
     const forget = { type: 'delete', range, returnPrevious: false } as const;
-    await this.writeOnce(group, [...foundingOps(group, founders), forget], compare);
+    return await this.writeOnce(group, [...foundingOps(group, founders), forget], compare);
   }
 
   /** A group began together with the cluster, as its founders know. @throws RpcError as `MetadataStore.execute` */
@@ -111,10 +112,12 @@ export class GroupRecords {
     return found?.type === 'announcement' ? found.revision : 0;
   }
 
-  /** If the group has not begun. */
-  private async writeOnce(group: number, thenOps: readonly TxnOp[], also: readonly Revision[] = []): Promise<void> {
+  /** If the group has not begun. @returns whether it was written */
+  private async writeOnce(group: number, thenOps: readonly TxnOp[], also: readonly Revision[] = []): Promise<boolean> {
     const hasNotBegun = { target: 'exists', key: GROUPS_PREFIX + group, operand: false } as const;
-    await this.metadata.execute({ type: 'txn', compare: [hasNotBegun, ...also], thenOps, elseOps: [] });
+    const compare = [hasNotBegun, ...also];
+    const { answer } = await this.metadata.execute({ type: 'txn', compare, thenOps, elseOps: [] });
+    return answer.type === 'txn' && answer.succeeded;
   }
 }
 

@@ -8,7 +8,7 @@ import { NodeMemory } from '../../../src/director/node-record.js';
 import { type DirectorStorage, volatileStorage } from '../../../src/director/storage.js';
 import { MemoryLogStore, MemorySnapshotStore } from '../../../src/io/memory/index.js';
 import { singleKey } from '../../../src/kv/index.js';
-import { type LogIndex, type MemberId, silentLogger } from '../../../src/ports/index.js';
+import { type LogIndex, type MemberId, silentLogger, type Term } from '../../../src/ports/index.js';
 import type { ClusterConfig } from '../../../src/raft/index.js';
 import { SimulatedClock } from '../../../src/testing/index.js';
 import { FakeCluster, type FakeMember } from '../../support/fake-metadata.js';
@@ -260,7 +260,7 @@ describe('director: a group that is added to the options', () => {
     );
     const stale = lives[0]!.records.announcements(STOCK);
     expect(stale.map(({ node }) => node)).to.deep.equal(['d1', 'd2']);
-    await settle(world.clock, lives[0]!.records.found(STOCK, stale));
+    expect(await settle(world.clock, lives[0]!.records.found(STOCK, stale))).to.equal(false);
     first!.pause(false);
     expect(world.founders).to.equal(undefined);
   });
@@ -276,12 +276,43 @@ describe('director: a group that is added to the options', () => {
     const first = world.founders;
     expect(first).to.have.keys('d1', 'd2', 'd3');
     const later = { node: nodeId('d9'), member: 9, dataId: 'disk-9', name: 'stock' };
-    await settle(world.clock, lives[0]!.records.found(STOCK, [later]));
+    expect(await settle(world.clock, lives[0]!.records.found(STOCK, [later]))).to.equal(false);
     await settle(world.clock, lives[0]!.records.ensure(STOCK, { d9: 'disk-9' }));
     await settle(world.clock, lives[0]!.records.announce(STOCK, later));
     expect(world.founders).to.deep.equal(first);
     expect(world.claimOf(1)).to.equal('disk-1');
     expect(lives[0]!.records.announcements(STOCK)).to.deep.equal([]);
+  });
+
+  it('is said to begin by the leader that made it so, and when it does', async () => {
+    const said: unknown[] = [];
+    for (const succeeds of [false, true]) {
+      const { world, lives } = await three();
+      const { records } = lives[0]!;
+      const announced = [1, 2, 3].map((member) => ({
+        node: nodeId(`d${member}`),
+        member,
+        dataId: 'disk',
+        name: 'stock',
+      }));
+      const duty = new GroupFoundingDuty({
+        group: {
+          leadership: { term: 1 as Term, leader: nodeId('d1'), isLeading: true },
+          onLeadership: () => () => undefined,
+        },
+        status: () => ({ config: world.config, configIndex: 1 as LogIndex, commit: 1 as LogIndex }),
+        records: Object.assign(Object.create(records) as GroupRecords, {
+          announced: () => [STOCK],
+          announcements: () => announced,
+          found: async () => succeeds,
+        }),
+        clock: world.clock,
+        logger: { ...silentLogger, info: (fields: unknown) => said.push(fields) },
+      });
+      await world.clock.advance(100);
+      duty.close();
+      expect(said).to.have.length(succeeds ? 1 : 0);
+    }
   });
 
   it('is begun again by a founder whose node.json was not written, with the same first state', async () => {
