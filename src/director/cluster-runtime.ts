@@ -142,6 +142,7 @@ export class ClusterRuntime implements ClusterParts {
     this.lateGroups = this.makeLateGroups(deps);
     this.groups.whyAbsent = (id) => this.lateGroups.whyAbsent(id);
     this.membership = new Membership({
+      node: deps.node,
       groups: this.groups,
       coming: () => this.lateGroups.coming(),
       stuck: () => this.lateGroups.stuck(),

@@ -53,14 +53,8 @@ export function implementDirector(deps: DirectorHandlersDependencies): Implement
       authorizeOperator(context, deps.operators);
       const { membership, admission, book, directory, groupRecords } = cluster();
       if (request.action === 'add') await admission.claimForFounders();
-      // No group begins with a director that is about to go.
-      if (isLeaving(request)) {
-        await groupRecords
-          .withdraw(request.node, () => true)
-          .catch((error: unknown) => {
-            deps.logger.debug({ error, director: request.node }, 'what it announced stands');
-          });
-      }
+      // No group begins with a director that is about to go: it would be a voter of it that never answers.
+      if (isLeaving(request)) await groupRecords.withdraw(request.node, () => true);
       if (request.address !== undefined) book.learn(request.node, parseAddress(request.address));
       const reply = await membership.change(request, context.remainingMs() ?? CHANGE_TIMEOUT_MS);
       if (isLeaving(request)) {

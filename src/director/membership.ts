@@ -12,6 +12,8 @@ import type { MemberChange } from '../raft/index.js';
 import { type DirectorGroups, METADATA_GROUP } from './groups.js';
 
 export interface MembershipDependencies {
+  /** This director. */
+  readonly node: NodeId;
   readonly groups: Pick<DirectorGroups, 'all' | 'get'>;
   /** Groups that are about to run here: a change waits for them. */
   readonly coming: () => readonly GroupId[];
@@ -48,7 +50,14 @@ export class Membership {
   async change(request: MembershipRequest, timeoutMs: number): Promise<MembershipReply> {
     const deadlineMs = this.deps.clock.nowMs() + timeoutMs;
     const results: GroupResult[] = [];
-    for (const id of this.groupsOf(request)) {
+    const done = new Set<GroupId>();
+    const groups = this.deps.stuck();
+    if (groups.length > 0)
+      this.deps.logger.warn({ ...request, groups }, 'members change without groups that wait here');
+    for (;;) {
+      const id = await this.next(request, done, deadlineMs);
+      if (id === undefined) return { groups: results };
+      done.add(id);
       try {
         const result = await this.changeGroup(id, request, deadlineMs);
         if (result !== undefined) results.push(result);
@@ -57,7 +66,17 @@ export class Membership {
         if (results.length === 0 || id !== METADATA_GROUP || !this.isDone(request, thrown)) throw thrown;
       }
     }
-    return { groups: results };
+  }
+
+  private async next(request: MembershipRequest, done: ReadonlySet<GroupId>, deadlineMs: number) {
+    const { groups, clock } = this.deps;
+    const look = (): GroupId | undefined => this.groupsOf(request).find((id) => !done.has(id));
+    const id = look();
+    if (id !== METADATA_GROUP || request.action !== 'remove' || request.group !== undefined) return id;
+    // With whom a group began meanwhile must not leave the metadata before the group.
+    const timeoutMs = Math.max(0, deadlineMs - clock.nowMs());
+    await groups.get(METADATA_GROUP).readBarrier('linearizable', { timeoutMs });
+    return look();
   }
 
   private isDone({ action, node }: MembershipRequest, thrown: unknown): boolean {
@@ -69,16 +88,18 @@ export class Membership {
    * The metadata group comes last: who is added to it may start, and who is removed from it stops, whose votes the other
    * groups may need to let it go. And who is in none of the others can be removed again after a request that ended half way.
    */
-  private groupsOf({ action, group }: MembershipRequest): GroupId[] {
+  private groupsOf({ action, node, group }: MembershipRequest): GroupId[] {
     if (group !== undefined) return [group as GroupId];
+    const { groups, coming, node: self } = this.deps;
     const stuck = this.deps.stuck();
-    if (stuck.length > 0) {
-      const why = `this director has no part in group ${stuck.join(', ')} (see its status)`;
-      // Who is added or votes there later is no loss; whose vote counts there for ever, and is gone, may be the end of it.
-      if (action === 'remove') throw RpcError.of('GROUP_WAITING', `${why}: ask another one, or name one group`);
-      this.deps.logger.warn({ groups: stuck, action }, `${why}: members change without it`);
+    // Who is added or votes there later is no loss; whose vote counts there for ever, and is gone, may be the end of it. But
+    // this director may leave a cluster whose groups it has left.
+    const undecided = stuck.filter((id) => node !== self || !groups.all.has(id));
+    if (action === 'remove' && undecided.length > 0) {
+      const why = `this director has no part in group ${undecided.join(', ')} (see its status)`;
+      throw RpcError.of('GROUP_WAITING', `${why}: ask another one, or name one group`);
     }
-    const own = [...this.deps.groups.all.keys(), ...this.deps.coming()];
+    const own = [...groups.all.keys(), ...coming()];
     const ids = own.filter((id) => !stuck.includes(id)).sort((a, b) => a - b);
     return [...ids.filter((id) => id !== METADATA_GROUP), METADATA_GROUP];
   }

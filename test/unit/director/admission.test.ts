@@ -72,6 +72,7 @@ function world() {
   const coming: GroupId[] = [];
   const stuck: GroupId[] = [];
   const membership = new Membership({
+    node: nodeId('d1'),
     groups: directors,
     coming: () => coming,
     stuck: () => stuck,
@@ -183,6 +184,36 @@ describe('director: members and their data directories', () => {
     expect(await remove()).to.equal('GROUP_WAITING');
     expect(groups.changed).to.deep.equal([0]);
     expect(await remove(0)).to.deep.equal({ groups: [{ group: 0, index: 7 }] });
+  });
+
+  it('removes a director from a group too that begins with it meanwhile', async () => {
+    const { groups, membership } = world();
+    const begin = () => {
+      const members = [
+        ['d1', 1],
+        ['d2', 2],
+      ] as const;
+      groups.members.set(7, new Map(members));
+      groups.all.set(7 as GroupId, { name: '7', group: groups.group(7) });
+    };
+    // Known here once this director has caught up with the metadata.
+    groups.all.set(0 as GroupId, {
+      name: '0',
+      group: { ...groups.group(0), readBarrier: async () => begin() } as unknown as RaftGroup,
+    });
+    await membership.change({ action: 'remove', node: nodeId('d2') }, 1_000);
+    expect(groups.changed).to.deep.equal([1, 7, 0]);
+  });
+
+  it('lets a director out of the cluster that is asked itself, and has left the groups', async () => {
+    const { groups, membership, stuck } = world();
+    groups.members.get(1)?.delete('d1');
+    stuck.push(1 as GroupId);
+    await membership.change({ action: 'remove', node: nodeId('d1') }, 1_000);
+    expect(groups.changed).to.deep.equal([0]);
+    stuck.push(7 as GroupId);
+    const other = membership.change({ action: 'remove', node: nodeId('d1') }, 1_000);
+    expect(await other.catch((error: RpcError) => error.reason)).to.equal('GROUP_WAITING');
   });
 
   it('changes the metadata group last when a director leaves: it stops when it is out of that', async () => {
