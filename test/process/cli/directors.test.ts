@@ -214,7 +214,9 @@ describe('a director that names its operators', function () {
       await directors.start('d1', '--operators', 'admin,backup');
       const refused = await directors.run(['member', 'add', 'd2']);
       expect(refused.code).to.equal(1);
-      expect(refused.stderr).to.match(/^flotilla: PERMISSION_DENIED \(FORBIDDEN\): client client does not administer the cluster.*\n$/m);
+      expect(refused.stderr).to.match(
+        /^flotilla: PERMISSION_DENIED \(FORBIDDEN\): client client does not administer the cluster.*\n$/m,
+      );
       expect((await directors.run(['kv', 'put', 'k', 'v'])).code).to.equal(0);
       expect((await directors.run(['member', 'add', 'd2', '--as', 'admin'])).code).to.equal(0);
       const unusable = await directors.run(['status', '--as', '../admin']);
