@@ -11,12 +11,18 @@ export class BlockPools {
 
   /** A block of the smallest size that holds `bytes`; `undefined` when none does, or it has more than `bytesMax`. */
   take(bytes: number, bytesMax = Number.POSITIVE_INFINITY): Buffer | undefined {
-    const pool = this.pools.find(({ blockBytes }) => bytes <= blockBytes);
-    return pool === undefined || pool.blockBytes > bytesMax ? undefined : pool.take();
+    for (const pool of this.pools) {
+      if (bytes <= pool.blockBytes) return pool.blockBytes > bytesMax ? undefined : pool.take();
+    }
+    return undefined;
   }
 
   /** Takes a block back; one of another size is dropped. */
   give(block: Buffer): void {
-    this.pools.find(({ blockBytes }) => block.length <= blockBytes)?.give(block);
+    for (const pool of this.pools) {
+      if (block.length > pool.blockBytes) continue;
+      pool.give(block);
+      return;
+    }
   }
 }

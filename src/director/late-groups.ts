@@ -1,19 +1,18 @@
 import { FlotillaError, type NodeId, RpcError } from '../base/index.js';
 import { deferred, pause, type WaitingGroup } from '../client/index.js';
 import { bootstrapGroup, type RaftGroup } from '../drivers/raft/index.js';
-import type { Clock, GroupId, Logger, Random } from '../ports/index.js';
+import type { GroupId, Random } from '../ports/index.js';
 import type { ClusterConfig } from '../raft/index.js';
 import { backoffMs } from '../rpc/index.js';
 import { notAnnounced } from './group-founding.js';
 import type { GroupRecords } from './group-records.js';
-import { type GroupViews, isFounderGone, isGone } from './group-views.js';
+import { GroupRemovals, type GroupRemovalsDependencies } from './group-removals.js';
+import { isFounderGone } from './group-views.js';
 import { type DirectorGroups, groupName, METADATA_GROUP, prepareGroups } from './groups.js';
-import type { NodeMemory } from './node-record.js';
 import type { DirectorStorage, UserGroup } from './storage.js';
 
-export interface LateGroupsDependencies {
+export interface LateGroupsDependencies extends GroupRemovalsDependencies {
   readonly node: NodeId;
-  readonly memory: NodeMemory;
   readonly storage: Pick<DirectorStorage, 'group'>;
   readonly userGroups: readonly UserGroup[];
   readonly groups: Pick<DirectorGroups, 'all' | 'add'>;
@@ -22,11 +21,7 @@ export interface LateGroupsDependencies {
   readonly config: () => ClusterConfig;
   /** Its member id in a group that began without it; see `askForGroup`. */
   readonly askForGroup: (group: number, signal: AbortSignal) => Promise<number>;
-  /** What the others know of a group; see `viewsOf`. */
-  readonly viewsOf: (group: number, signal: AbortSignal) => Promise<GroupViews>;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
   /** The disk failed: nothing more can be acknowledged. */
   readonly onFailed: (error: FlotillaError) => void;
 }
@@ -45,13 +40,13 @@ export class LateGroups {
   /** Groups whose stores have been made ready in this process: each time costs a write of the disk. */
   private readonly prepared = new Set<number>();
   private readonly problems = new Map<number, RpcError | FlotillaError>();
-  /** Groups that run here, and have removed this director. */
-  private readonly leftBy = new Set<number>();
+  private readonly removals: GroupRemovals;
   private readonly listeners = new Set<() => void>();
   private working: Promise<unknown> = Promise.resolve();
 
   constructor(deps: LateGroupsDependencies) {
     this.deps = deps;
+    this.removals = new GroupRemovals(deps);
   }
 
   /** Once the director takes part in the metadata group. Goes on in the background. */
@@ -61,14 +56,16 @@ export class LateGroups {
       this.deps.logger.warn({ code: 'GROUP_UNKNOWN', group: id }, notRunMessage(id));
     }
     const late = userGroups.filter(({ id }) => !groups.all.has(id as GroupId));
-    this.working = Promise.all([this.keepRecords(), this.watchRemovals(), ...late.map((group) => this.bringIn(group))]);
+    this.working = Promise.all([
+      this.keepRecords(),
+      this.removals.watch(this.ended.signal),
+      ...late.map((group) => this.bringIn(group)),
+    ]);
   }
 
   /** A group that runs here has removed this director, as its log says. */
-  noticeRemoval(id: number): void {
-    if (this.leftBy.has(id)) return;
-    this.leftBy.add(id);
-    this.deps.logger.error({ code: 'MEMBER_UNKNOWN', group: id }, removedMessage(id));
+  noticeRemoval(id: GroupId): void {
+    this.removals.notice(id);
   }
 
   /** Groups that have begun and are about to run here: who changes members must wait for them. */
@@ -78,7 +75,7 @@ export class LateGroups {
 
   /** Groups in which this director is of no use until somebody does something: there is no point in waiting. */
   stuck(): GroupId[] {
-    return [...this.begun().filter((id) => this.isStuck(id)), ...([...this.leftBy] as GroupId[])];
+    return [...this.begun().filter((id) => this.isStuck(id)), ...this.removals.ids()];
   }
 
   /** Why a group of the options does not run here; `undefined` when it is not in the options. */
@@ -109,7 +106,7 @@ export class LateGroups {
       const missing = hasBegun ? [] : this.missing(id);
       return problem === undefined ? { ...common, missing } : { ...common, missing, problem: problem.message };
     });
-    return [...waiting, ...this.notRun(), ...this.removed()].sort((a, b) => a.id - b.id);
+    return [...waiting, ...this.notRun(), ...this.removals.waiting()].sort((a, b) => a.id - b.id);
   }
 
   /**
@@ -168,39 +165,6 @@ export class LateGroups {
     return ids
       .filter((id) => id !== METADATA_GROUP && !userGroups.some((group) => group.id === id))
       .map((id) => ({ id, name: groupName({ id }), hasBegun: true, missing: [], problem: notRunMessage(id) }));
-  }
-
-  private removed(): WaitingGroup[] {
-    const { groups } = this.deps;
-    return [...this.leftBy].map((id) => {
-      const name = groups.all.get(id as GroupId)?.name ?? groupName({ id });
-      return { id, name, hasBegun: true, missing: [], problem: removedMessage(id) };
-    });
-  }
-
-  /** Who was removed while it was down hears of it from nobody: it asks, when no leader cares for it. */
-  private async watchRemovals(): Promise<void> {
-    const { groups, clock } = this.deps;
-    const { signal } = this.ended;
-    while (!signal.aborted) {
-      for (const id of groups.all.keys()) {
-        if (id === METADATA_GROUP) continue;
-        if (await this.wasRemoved(id).catch(() => false)) this.noticeRemoval(id);
-        else this.leftBy.delete(id);
-      }
-      await pause(clock, LOOK_FOR_REMOVAL_MS, signal);
-    }
-  }
-
-  private async wasRemoved(id: GroupId): Promise<boolean> {
-    const { groups, memory, viewsOf } = this.deps;
-    const group = groups.all.get(id)?.group;
-    const member = memory.record.cluster?.members[String(id)];
-    if (group === undefined || member === undefined) return false;
-    const { config, configIndex, commit } = group.status();
-    if (configIndex >= member && configIndex <= commit && !config.members.some((each) => each.id === member))
-      return true;
-    return group.leadership.leader === undefined && isGone(await viewsOf(id, this.ended.signal), member);
   }
 
   private missing(id: number): NodeId[] {
@@ -356,14 +320,6 @@ function notRunMessage(id: number): string {
   return `this director is a member of group ${id} and was started without it (option groups): the others count it as down`;
 }
 
-function removedMessage(id: number): string {
-  return (
-    `this director was removed from group ${id}, whose members do not talk to it any more; to let it in as a new member, ` +
-    `stop it, move groups/${id} of its data directory away, delete "${id}" from cluster.members in its node.json, start it`
-  );
-}
-
 /** What a failed attempt costs is small; what a person has to do takes its time. */
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 const ANNOUNCE_AGAIN_MS = 60_000;
-const LOOK_FOR_REMOVAL_MS = 30_000;

@@ -34,7 +34,7 @@ export type {
 } from './reply.js';
 export { decodeReply } from './reply-codec.js';
 export { asUserRequest, hasTime, withTime } from './request-bytes.js';
-export { isListOfPuts } from './request-list.js';
+export { countPuts } from './request-list.js';
 export type { Checksum } from './snapshot-codec.js';
 export type { KvWatch, WatchAnswer, WatchEvent, WatchOptions } from './watch.js';
 export { decodeWatchMessage, encodeWatchMessage, type WatchMessage } from './watch-codec.js';

@@ -2,20 +2,21 @@ import { BYTE_LIST_HEAD_BYTES, byteListCount, LIST_LENGTH_BYTES, listItemEnd } f
 import { COMMAND_CODES, REQUEST_VERSION, SESSION_FLAG } from './command-codec.js';
 
 /**
- * Whether the bytes are a list (`encodeByteList`) of requests that may be executed together: puts under a session, with a
- * user's rights, that do not ask for what was before. So none of them takes long, has a long answer, or does harm when it
- * is repeated. Says nothing about what follows a request's command: the machine refuses what is malformed.
+ * How many requests a list (`encodeByteList`) holds, if they may be executed together: puts under a session, with a user's
+ * rights, that do not ask for what was before. So none of them takes long, has a long answer, or does harm when it is
+ * repeated. Says nothing about what follows a request's command: the machine refuses what is malformed. `undefined` for
+ * other bytes, and an empty list.
  */
-export function isListOfPuts(list: Uint8Array): boolean {
+export function countPuts(list: Uint8Array): number | undefined {
   const count = byteListCount(list);
-  if (count === undefined || count === 0) return false;
+  if (count === undefined || count === 0) return undefined;
   let at = BYTE_LIST_HEAD_BYTES;
   for (let left = count; left > 0; left -= 1) {
     const end = listItemEnd(list, at);
-    if (!isStampedPut(list, at + LIST_LENGTH_BYTES, end)) return false;
+    if (!isStampedPut(list, at + LIST_LENGTH_BYTES, end)) return undefined;
     at = end;
   }
-  return true;
+  return count;
 }
 
 function isStampedPut(list: Uint8Array, start: number, end: number): boolean {

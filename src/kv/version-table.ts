@@ -107,11 +107,6 @@ export class VersionTable implements ValueOwner {
     writer.data(this.values.view(this.placeOf(row), this.sizeOf(row)));
   }
 
-  /** Memory of the values, in bytes. */
-  get valueBytes(): number {
-    return this.values.bytes;
-  }
-
   /** A frozen copy, to read only. */
   copy(): VersionTable {
     const copy = new VersionTable();

@@ -11,7 +11,7 @@ export interface MetadataPort {
    * Proposes an encoded request; the reply's bytes may be those of an error answer.
    *
    * @param timeoutMs above 0
-   * @param mayShare it is a put as `isListOfPuts` has them: it may travel with others, and then its error may be theirs
+   * @param mayShare it is a put as `countPuts` has them: it may travel with others, and then its error may be theirs
    */
   execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle, mayShare?: boolean): void;
   /** Answers an encoded request for a range. */

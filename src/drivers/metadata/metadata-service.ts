@@ -25,7 +25,7 @@ export interface LeaderReply {
  * The metadata store as every director serves it, to every node of the cluster, with a user's rights.
  *
  * - `execute` takes `encodeRequest`'s bytes and gives those of a reply
- * - `executeAll` does the same for several puts (see `isListOfPuts`), which go into one entry: takes and gives lists
+ * - `executeAll` does the same for several puts (see `countPuts`), which go into one entry: takes and gives lists
  *   (`encodeByteList`). An error is that of all: some may have been executed all the same
  * - `range` takes a byte that says how new the answer must be (its place in `CONSISTENCIES`), then a request for a range
  * - `watch` gives `encodeWatchMessage`'s bytes

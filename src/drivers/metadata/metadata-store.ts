@@ -1,11 +1,11 @@
-import { byteListCount, decodeByteList, LIMITS, RpcError } from '../../base/index.js';
+import { decodeByteList, LIMITS, RpcError } from '../../base/index.js';
 import {
   asUserRequest,
   ClusterTime,
+  countPuts,
   decodeReply,
   encodeRequest,
   hasTime,
-  isListOfPuts,
   type KvCommand,
   type KvMachine,
   type KvReply,
@@ -130,19 +130,22 @@ export class MetadataStore {
   }
 
   /**
-   * {@link submitEncoded} for a list of puts (see `isListOfPuts`); the reply is the list of theirs. At a leader they share
+   * {@link submitEncoded} for a list of puts (see `countPuts`); the reply is the list of theirs. At a leader they share
    * an entry. Rejects when one of them cannot be answered, whatever became of the others.
    */
   submitAllEncoded(requests: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
-    const count = byteListCount(requests) ?? 0;
-    if (requests.length > LIMITS.kvCommandBytesMax) settle.reject(tooLong(requests.length));
+    if (requests.length > LIMITS.kvCommandBytesMax) {
+      settle.reject(tooLong(requests.length));
+      return;
+    }
+    const count = countPuts(requests);
+    if (count === undefined) settle.reject(noList());
     else if (count > LIMITS.kvSessionCommandsMax) settle.reject(tooMany(count));
-    else if (!isListOfPuts(requests)) settle.reject(noList());
     else if (this.time === undefined) this.submitEach(requests, options, settle);
-    else this.group.submitAll(requests, count, options, new ListSubmission(this, requests, options, settle));
+    else this.group.submitAll(requests, count, options, new Submission(this, requests, true, options, settle));
   }
 
-  /** For {@link ListSubmission}: each by itself, wherever the leader is. */
+  /** For {@link Submission}: each by itself, wherever the leader is. */
   submitEach(requests: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle): void {
     const list = decodeByteList(requests) ?? [];
     const replies = new GatheredReplies(list.length, settle);
@@ -195,7 +198,7 @@ export class MetadataStore {
     const isAboutLease = hasTime(request);
     if (isAboutLease) this.expirer.expectLease();
     const timed = isAboutLease ? withTime(request, this.time.at(this.clock.nowMs())) : request;
-    this.group.submit(timed, options, new Submission(this, request, options, settle));
+    this.group.submit(timed, options, new Submission(this, request, false, options, settle));
   }
 
   /** For {@link Submission}: wherever the leader is. */
@@ -224,16 +227,24 @@ export class MetadataStore {
   }
 }
 
-/** A command given to the group of a leader, which may turn out to be none any more. */
+/** A command, or a list of some, given to the group of a leader, which may turn out to be none any more. */
 class Submission implements CommandSettle {
   private readonly store: MetadataStore;
   private readonly request: Uint8Array;
+  private readonly isList: boolean;
   private readonly options: ProposeOptions | undefined;
   private readonly settle: CommandSettle;
 
-  constructor(store: MetadataStore, request: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle) {
+  constructor(
+    store: MetadataStore,
+    request: Uint8Array,
+    isList: boolean,
+    options: ProposeOptions | undefined,
+    settle: CommandSettle,
+  ) {
     this.store = store;
     this.request = request;
+    this.isList = isList;
     this.options = options;
     this.settle = settle;
   }
@@ -243,32 +254,9 @@ class Submission implements CommandSettle {
   }
 
   reject(error: RpcError): void {
-    if (error.reason === 'NOT_LEADER') this.store.forward(this.request, this.options, this.settle);
-    else this.settle.reject(error);
-  }
-}
-
-/** The same for a list of them. */
-class ListSubmission implements CommandSettle {
-  private readonly store: MetadataStore;
-  private readonly requests: Uint8Array;
-  private readonly options: ProposeOptions | undefined;
-  private readonly settle: CommandSettle;
-
-  constructor(store: MetadataStore, requests: Uint8Array, options: ProposeOptions | undefined, settle: CommandSettle) {
-    this.store = store;
-    this.requests = requests;
-    this.options = options;
-    this.settle = settle;
-  }
-
-  resolve(replies: Uint8Array): void {
-    this.settle.resolve(replies);
-  }
-
-  reject(error: RpcError): void {
-    if (error.reason === 'NOT_LEADER') this.store.submitEach(this.requests, this.options, this.settle);
-    else this.settle.reject(error);
+    if (error.reason !== 'NOT_LEADER') this.settle.reject(error);
+    else if (this.isList) this.store.submitEach(this.request, this.options, this.settle);
+    else this.store.forward(this.request, this.options, this.settle);
   }
 }
 

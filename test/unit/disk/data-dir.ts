@@ -1,5 +1,5 @@
 /** Data directories of a director with real files, for those who look at them. */
-import { mkdtemp, open } from 'node:fs/promises';
+import { cp, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DiskLogStore, DiskSnapshotStore, NodeFileSystem } from '../../../src/io/disk/index.js';
@@ -35,7 +35,12 @@ export async function addGroup(dir: string, options: DataDirOptions = {}) {
     await store.append(batchOf(entryOf(i, 2, 5_000)));
     if (i === compacted) await store.compact(i as LogIndex);
   }
-  if (!crashed) await store.close();
+  const log = logOf(dir, group);
+  if (crashed) await cp(log, `${log}.crashed`, { recursive: true });
+  await store.close();
+  if (!crashed) return;
+  await rm(log, { recursive: true });
+  await rename(`${log}.crashed`, log);
 }
 
 export async function addSnapshot(dir: string, index: number, group = 0): Promise<string> {
