@@ -37,7 +37,7 @@ export class Backup {
       return bytes;
     };
     yield counted(Buffer.from(`${MAGIC} ${JSON.stringify(header)}\n`));
-    for await (const chunk of machine.snapshot()) yield counted(chunk);
+    for await (const chunk of machine.snapshot()) yield counted(Buffer.from(chunk));
     yield hash.digest();
   }
 }

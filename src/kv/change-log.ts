@@ -1,20 +1,26 @@
 import { NO_ROW } from './row-pages.js';
 
-/** Versions in the order of their revisions, those of one revision in key order: a queue that is read by place. */
+/**
+ * Versions in the order of their revisions, those of one revision in key order: a queue that is read by place. A place is
+ * written once, so a copy shares the pages.
+ */
 export class ChangeLog {
-  /** A power of two of places. */
-  private versions = new Int32Array(LENGTH_MIN);
+  private pages: Int32Array[] = [];
+  /** Places of the first page that are no longer needed. */
   private start = 0;
   length = 0;
 
   /** The oldest is at 0. */
   at(place: number): number {
-    return place < this.length ? (this.versions[(this.start + place) & (this.versions.length - 1)] as number) : NO_ROW;
+    if (place >= this.length) return NO_ROW;
+    const at = this.start + place;
+    return (this.pages[at >>> PAGE_BITS] as Int32Array)[at & (PAGE_PLACES - 1)] as number;
   }
 
   push(version: number): void {
-    if (this.length === this.versions.length) this.resize(this.length * 2);
-    this.versions[(this.start + this.length) & (this.versions.length - 1)] = version;
+    const at = this.start + this.length;
+    if (at >>> PAGE_BITS === this.pages.length) this.pages.push(new Int32Array(PAGE_PLACES));
+    (this.pages[at >>> PAGE_BITS] as Int32Array)[at & (PAGE_PLACES - 1)] = version;
     this.length += 1;
   }
 
@@ -22,20 +28,24 @@ export class ChangeLog {
   shift(): number {
     const oldest = this.at(0);
     if (oldest === NO_ROW) return oldest;
-    this.start = (this.start + 1) & (this.versions.length - 1);
+    this.start += 1;
     this.length -= 1;
-    if (this.versions.length > LENGTH_MIN && this.length * 8 < this.versions.length) this.resize(this.length * 2);
+    if (this.start === PAGE_PLACES) {
+      this.pages.shift();
+      this.start = 0;
+    }
     return oldest;
   }
 
-  private resize(lengthMin: number): void {
-    let length = LENGTH_MIN;
-    while (length < lengthMin) length *= 2;
-    const versions = new Int32Array(length);
-    for (let place = 0; place < this.length; place += 1) versions[place] = this.at(place);
-    this.versions = versions;
-    this.start = 0;
+  /** A frozen copy, to read only. */
+  copy(): ChangeLog {
+    const copy = new ChangeLog();
+    copy.pages = this.pages.slice();
+    copy.start = this.start;
+    copy.length = this.length;
+    return copy;
   }
 }
 
-const LENGTH_MIN = 1_024;
+const PAGE_BITS = 12;
+const PAGE_PLACES = 1 << PAGE_BITS;

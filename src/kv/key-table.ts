@@ -56,6 +56,11 @@ export class KeyTable {
     this.rows.release(key);
   }
 
+  /** Numbers of keys are below. */
+  get numbersEnd(): number {
+    return this.rows.end;
+  }
+
   nameOf(key: number): string {
     return this.names[key] as string;
   }

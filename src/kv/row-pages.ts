@@ -21,6 +21,11 @@ export class RowPages {
   private firstRoomy = NO_ROW;
   private lastRoomy = NO_ROW;
 
+  /** Rows are below. */
+  get end(): number {
+    return this.pages.length << PAGE_BITS;
+  }
+
   /** The page of a row, to read. */
   page(row: number): RowPage {
     return this.pages[row >>> PAGE_BITS] as RowPage;

@@ -10,13 +10,13 @@ export type Checksum = (bytes: Uint8Array) => number;
 /**
  * A snapshot is a row of chunks: `u32 payload bytes · u32 crc of the payload · payload` (little-endian), where the
  * payload is whole records (see `snapshot-records.ts`). Chunks end at a fixed size, so equal states have equal bytes.
+ * A chunk holds until the next one is asked for: all of them are the same memory.
  */
 export function* encodeSnapshot(state: KvState, checksum: Checksum): Generator<Uint8Array> {
-  for (const payload of payloads(state)) {
-    const chunk = Buffer.allocUnsafe(CHUNK_HEAD_BYTES + payload.length);
+  for (const chunk of chunks(state)) {
+    const payload = chunk.subarray(CHUNK_HEAD_BYTES);
     chunk.writeUInt32LE(payload.length, 0);
     chunk.writeUInt32LE(checksum(payload), 4);
-    chunk.set(payload, CHUNK_HEAD_BYTES);
     yield chunk;
   }
 }
@@ -45,9 +45,9 @@ export async function decodeSnapshot(parts: AsyncIterable<Uint8Array>, checksum:
 export function hashState(state: KvState): string {
   let high = 0x811c_9dc5;
   let low = 0x9e37_79b9;
-  for (const payload of payloads(state)) {
-    for (let at = 0; at < payload.length; at += 1) {
-      const byte = payload[at] as number;
+  for (const chunk of chunks(state)) {
+    for (let at = CHUNK_HEAD_BYTES; at < chunk.length; at += 1) {
+      const byte = chunk[at] as number;
       high = Math.imul(high ^ byte, 0x0100_0193);
       low = Math.imul((low ^ byte) + (high >>> 16), 0x85eb_ca6b);
     }
@@ -55,14 +55,16 @@ export function hashState(state: KvState): string {
   return hex(high) + hex(low);
 }
 
-/** Each holds until the next one is asked for. */
-function* payloads(state: KvState): Generator<Buffer> {
-  const writer = new ByteWriter(LIMITS.kvSnapshotChunkBytes + ROOM_BYTES);
-  for (const _ of writeRecords(state, writer, LIMITS.kvSnapshotChunkBytes)) {
+/** With room for their heads. Each holds until the next one is asked for. */
+function* chunks(state: KvState): Generator<Buffer> {
+  const writer = new ByteWriter(CHUNK_HEAD_BYTES + LIMITS.kvSnapshotChunkBytes + ROOM_BYTES);
+  writer.append(CHUNK_HEAD);
+  for (const _ of writeRecords(state, writer, CHUNK_HEAD_BYTES + LIMITS.kvSnapshotChunkBytes)) {
     yield writer.view();
     writer.restart();
+    writer.append(CHUNK_HEAD);
   }
-  if (writer.length > 0) yield writer.view();
+  if (writer.length > CHUNK_HEAD_BYTES) yield writer.view();
 }
 
 /** Loads the whole chunks at the beginning of `bytes`; returns how many bytes that were. */
@@ -86,6 +88,7 @@ function hex(value: number): string {
 }
 
 const CHUNK_HEAD_BYTES = 8;
+const CHUNK_HEAD = new Uint8Array(CHUNK_HEAD_BYTES);
 /** For the record that fills a chunk; a longer one makes it grow. */
 const ROOM_BYTES = 8 * 1024;
 /** A chunk ends with the record that fills it; the longest record is a value or a remembered reply. */

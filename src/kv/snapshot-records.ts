@@ -5,26 +5,30 @@ import { KvState } from './kv-state.js';
 import type { Lease } from './lease-table.js';
 import { encodePutReply } from './reply-codec.js';
 import { REPLY_FORGOTTEN, type Remembered } from './reply-window.js';
-import type { VersionTable } from './version-table.js';
+import { NO_ROW } from './row-pages.js';
+import type { VersionStore } from './version-store.js';
 
 /**
- * The state as a sequence of records, each a code and its fields: head, versions in order, leases, sessions, replies,
- * end. Equal states have equal records, so equal bytes and equal hashes.
+ * The state as a sequence of records, each a code and its fields: head, keys in order, changes in theirs, leases,
+ * sessions, replies, end. Equal states have equal records, so equal bytes and equal hashes.
  *
  * ```
- *   head     "FKV" · version (1) · revision · compact revision · forgotten revision · clock · next lease
- *   version  key · revision · flag · [create revision · version · lease · value]
+ *   head     "FKV" · version (2) · revision · compact revision · forgotten revision · clock · next lease
+ *   key      key · revision · version       what it was before the changes; revision 0 and no version when it was not
+ *   change   number of the key, the first one is 0 · revision · version
+ *   version  flag · [create revision · version · lease · value]
  *   lease    id · time to live · end · flag    session  id · floor
  *   reply    session · sequence · flag · [reply]
  *   end      number of records before
  * ```
  *
- * Yields after a record that fills the writer to `fullBytes` or beyond: it is to be emptied there.
+ * Changes are in the order in which they were made, so that memory is read as it was written. Yields after a record that
+ * fills the writer to `fullBytes` or beyond: it is to be emptied there.
  */
 export function* writeRecords(state: KvState, writer: ByteWriter, fullBytes: number): Generator<void> {
   const { store, leases, sessions } = state;
   writeHead(writer, state);
-  let count = 1 + (yield* store.write(writer, fullBytes, writeVersion));
+  let count = 1 + (yield* writeStore(store, writer, fullBytes));
   for (const [, lease] of leases.leases.entries()) {
     writeLease(writer, lease);
     count += 1;
@@ -71,26 +75,40 @@ function writeReply(writer: ByteWriter, session: number, sequence: number, reply
   if (reply !== REPLY_FORGOTTEN) writer.data(typeof reply === 'number' ? encodePutReply(reply) : reply);
 }
 
-function writeVersion(writer: ByteWriter, name: Uint8Array, versions: VersionTable, version: number): void {
-  writer.byte(RECORD.version);
-  writer.data(name);
-  writer.uint(versions.modRevisionOf(version));
-  writer.byte(versions.isLive(version) ? 1 : 0);
-  if (!versions.isLive(version)) return;
-  writer.uint(versions.createRevisionOf(version));
-  writer.uint(versions.versionOf(version));
-  writer.uint(versions.leaseOf(version));
-  versions.writeValue(version, writer);
+/** Returns the number of records. */
+function* writeStore(store: VersionStore, writer: ByteWriter, fullBytes: number): Generator<void, number> {
+  const { changes } = store;
+  const numbers = new Int32Array(store.keyNumbersEnd);
+  let count = 0;
+  for (const [name, key] of store.entries()) {
+    numbers[key] = count;
+    writer.byte(RECORD.key);
+    writer.text(name);
+    const base = store.baseOf(key);
+    writer.uint(base === NO_ROW ? 0 : store.revisionOf(base));
+    if (base !== NO_ROW) store.writeVersion(base, writer);
+    count += 1;
+    if (writer.length >= fullBytes) yield;
+  }
+  for (let place = 0; place < changes.length; place += 1) {
+    const change = changes.at(place);
+    writer.byte(RECORD.change);
+    writer.uint(numbers[store.keyOf(change)] as number);
+    writer.uint(store.revisionOf(change));
+    store.writeVersion(change, writer);
+    if (writer.length >= fullBytes) yield;
+  }
+  return count + changes.length;
 }
 
 /** Puts a state together from its records. Methods throw `MalformedBytes`. */
 export class RecordLoader {
   private readonly state = new KvState();
-  /** Versions that are changes since what was forgotten, in key order. */
-  private readonly changes: number[] = [];
-  /** Of the last version. */
-  private key = '';
-  private lease = 0;
+  /** The keys in order, and their numbers in the store. */
+  private readonly names: string[] = [];
+  private readonly keys: number[] = [];
+  /** Of the last change, or what was forgotten. */
+  private revision = 0;
   private count = 0;
   private isComplete = false;
 
@@ -102,18 +120,9 @@ export class RecordLoader {
 
   finish(): KvState {
     if (!this.isComplete) throw new MalformedBytes('the end is missing');
-    this.endKey();
-    const { store } = this.state;
-    // The order of a revision's changes, which is that of their keys, stays.
-    const changes = this.changes.sort((a, b) => store.revisionOf(a) - store.revisionOf(b));
-    let revision = store.forgottenRevision;
-    for (const change of changes) {
-      const next = store.revisionOf(change);
-      if (next > revision + 1) throw new MalformedBytes('the changes of a revision are missing');
-      revision = next;
-      store.changes.push(change);
-    }
-    if (revision !== store.revision) throw new MalformedBytes('the changes of the last revisions are missing');
+    const { store, leases } = this.state;
+    if (this.revision !== store.revision) throw new MalformedBytes('the changes of the last revisions are missing');
+    for (const name of this.names) leases.attach(store.leaseOf(name), name);
     return this.state;
   }
 
@@ -125,8 +134,11 @@ export class RecordLoader {
       case RECORD.head:
         this.loadHead(reader);
         break;
-      case RECORD.version:
-        this.loadVersion(reader);
+      case RECORD.key:
+        this.loadKey(reader);
+        break;
+      case RECORD.change:
+        this.loadChange(reader);
         break;
       case RECORD.lease:
         this.loadLease(reader);
@@ -155,25 +167,32 @@ export class RecordLoader {
     store.revision = reader.uint();
     store.compactRevision = reader.uint();
     store.forgottenRevision = reader.uint();
+    this.revision = store.forgottenRevision;
     leases.clockMs = reader.uint();
     leases.nextId = reader.uint();
   }
 
-  private loadVersion(reader: ByteReader): void {
+  private loadKey(reader: ByteReader): void {
     const { store } = this.state;
-    const key = reader.text();
-    const modRevision = reader.uint();
-    const item = reader.byte() === 1 ? readValue(reader) : undefined;
-    if (this.key !== key) this.endKey();
-    this.key = key;
-    this.lease = item?.lease ?? 0;
-    const version = store.load(key, modRevision, item);
-    if (modRevision > store.forgottenRevision) this.changes.push(version);
+    const name = reader.text();
+    const key = store.loadKey(name);
+    if (key === NO_ROW) throw new MalformedBytes('a key comes twice');
+    this.names.push(name);
+    this.keys.push(key);
+    const revision = reader.uint();
+    if (revision > store.forgottenRevision) throw new MalformedBytes('a key has a revision of the changes');
+    if (revision > 0) store.load(key, revision, readVersion(reader));
   }
 
-  /** The last version of a key is what it is now. */
-  private endKey(): void {
-    this.state.leases.attach(this.lease, this.key);
+  private loadChange(reader: ByteReader): void {
+    const { store } = this.state;
+    const key = this.keys[reader.uint()];
+    const revision = reader.uint();
+    if (key === undefined) throw new MalformedBytes('the key of a change is missing');
+    if (revision !== this.revision && revision !== this.revision + 1)
+      throw new MalformedBytes('the changes of a revision are missing');
+    this.revision = revision;
+    store.changes.push(store.load(key, revision, readVersion(reader)));
   }
 
   private loadLease(reader: ByteReader): void {
@@ -192,11 +211,13 @@ export class RecordLoader {
   }
 }
 
-function readValue(reader: ByteReader): Omit<KeyValue, 'key' | 'modRevision'> {
+/** `undefined` for the end of a key. */
+function readVersion(reader: ByteReader): Omit<KeyValue, 'key' | 'modRevision'> | undefined {
+  if (reader.byte() === 0) return undefined;
   const [createRevision, version, lease] = [reader.uint(), reader.uint(), reader.uint()];
   return { createRevision, version, lease, value: reader.data() };
 }
 
-const RECORD = { head: 1, version: 2, lease: 3, session: 4, reply: 5, end: 6 } as const;
+const RECORD = { head: 1, key: 2, change: 3, lease: 4, session: 5, reply: 6, end: 7 } as const;
 const MAGIC = 'FKV';
-const VERSION = 1;
+const VERSION = 2;

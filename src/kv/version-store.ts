@@ -38,12 +38,16 @@ export class VersionStore {
   /** Of the latest state. */
   keyCount = 0;
   /** What the revisions since `forgottenRevision` have changed. */
-  readonly changes = new ChangeLog();
+  readonly changes: ChangeLog;
   private keys = new KeyTable();
   private versions = new VersionTable();
   /** Of the revision that has begun: the first change, and all of them when there are more. */
   private firstChange = NO_ROW;
   private allChanges: number[] | undefined;
+
+  constructor(changes = new ChangeLog()) {
+    this.changes = changes;
+  }
 
   /** What a key is now. */
   get(name: string): KeyValue | undefined {
@@ -134,31 +138,37 @@ export class VersionStore {
     return low;
   }
 
-  /**
-   * Writes all versions in the order of their keys, those of a key from the oldest on; yields after one that fills the
-   * writer to `fullBytes` or beyond. Returns how many there are.
-   */
-  *write(writer: ByteWriter, fullBytes: number, writeVersion: WriteVersion): Generator<void, number> {
-    const { keys, versions } = this;
-    let count = 0;
-    for (const [name, key] of keys.entries()) {
-      const bytes = Buffer.from(name);
-      const newest = keys.newestOf(key);
-      // What the newest is followed by is not a copy's.
-      for (let version = keys.oldestOf(key); ; version = versions.newerThan(version)) {
-        writeVersion(writer, bytes, versions, version);
-        count += 1;
-        if (writer.length >= fullBytes) yield;
-        if (version === newest) break;
-      }
-    }
-    return count;
+  /** All keys that have versions, in order, each with its number. */
+  entries(): IterableIterator<[string, number]> {
+    return this.keys.entries();
   }
 
-  /** Adds a version as it is, from a snapshot, in the order of {@link write}; `item` is `undefined` for an end. */
-  load(name: string, modRevision: number, item: Omit<KeyValue, 'key' | 'modRevision'> | undefined): number {
-    const found = this.keys.find(name);
-    const key = found === NO_ROW ? this.keys.add(name) : found;
+  /** Numbers of keys are below. */
+  get keyNumbersEnd(): number {
+    return this.keys.numbersEnd;
+  }
+
+  keyOf(version: number): number {
+    return this.versions.keyOf(version);
+  }
+
+  /** What a key was before the first of `changes`; `NO_ROW` when it was not. */
+  baseOf(key: number): number {
+    const oldest = this.keys.oldestOf(key);
+    return this.revisionOf(oldest) <= this.forgottenRevision ? oldest : NO_ROW;
+  }
+
+  writeVersion(version: number, writer: ByteWriter): void {
+    this.versions.write(version, writer);
+  }
+
+  /** A key of a snapshot: its number; `NO_ROW` when it is there already. It must be given a version. */
+  loadKey(name: string): number {
+    return this.keys.find(name) === NO_ROW ? this.keys.add(name) : NO_ROW;
+  }
+
+  /** Adds a version of a snapshot as it is, those of a key from the oldest on; `item` is `undefined` for an end. */
+  load(key: number, modRevision: number, item: Omit<KeyValue, 'key' | 'modRevision'> | undefined): number {
     const before = this.liveOf(key);
     if (before !== NO_ROW) {
       this.keyCount -= 1;
@@ -245,10 +255,10 @@ export class VersionStore {
     }
   }
 
-  /** A frozen copy, for {@link write} and the numbers only: what a snapshot is written from. */
+  /** A frozen copy, for what a snapshot is written from only: the entries, changes, versions and numbers. */
   copy(): VersionStore {
     assert(this.firstChange === NO_ROW, 'a copy between two revisions');
-    const copy = new VersionStore();
+    const copy = new VersionStore(this.changes.copy());
     copy.revision = this.revision;
     copy.compactRevision = this.compactRevision;
     copy.forgottenRevision = this.forgottenRevision;
@@ -372,9 +382,6 @@ export interface EncodedPut {
   readonly valueStart: number;
   readonly valueEnd: number;
 }
-
-/** Writes one version of the key `name`. */
-export type WriteVersion = (writer: ByteWriter, name: Uint8Array, versions: VersionTable, version: number) => void;
 
 function countOf(items: Iterable<unknown>): number {
   let count = 0;

@@ -103,8 +103,17 @@ export class VersionTable implements ValueOwner {
     return this.values.read(this.placeOf(row), this.sizeOf(row));
   }
 
-  writeValue(row: number, writer: ByteWriter): void {
-    writer.data(this.values.view(this.placeOf(row), this.sizeOf(row)));
+  /** A flag, 0 for the end of a key; behind a 1 create revision, version, lease and value. */
+  write(row: number, writer: ByteWriter): void {
+    const { cells, ints } = this.rows.page(row);
+    const cell = cellsAt(row);
+    const place = cells[cell + PLACE] as number;
+    writer.byte(place === NO_PLACE ? 0 : 1);
+    if (place === NO_PLACE) return;
+    writer.uint(cells[cell + CREATED] as number);
+    writer.uint(cells[cell + VERSION] as number);
+    writer.uint(cells[cell + LEASE] as number);
+    writer.data(this.values.view(place, ints[intsAt(row) + SIZE] as number));
   }
 
   /** A frozen copy, to read only. */

@@ -21,7 +21,10 @@ export interface StateMachine {
    * list of the replies, which the caller keeps; anything when none are wanted.
    */
   applyList?(index: LogIndex, commands: Uint8Array, repliesWanted: boolean): Uint8Array;
-  /** Freezes the state as it is now; the chunks are read later, while `apply` goes on. */
+  /**
+   * Freezes the state as it is now; the chunks are read later, while `apply` goes on. A chunk need only hold until the
+   * next one is asked for: who keeps it copies it.
+   */
   snapshot(): AsyncIterable<Uint8Array>;
   /** Replaces the state by that of a snapshot. `apply` is not called before this resolves. */
   restore(chunks: AsyncIterable<Uint8Array>): Promise<void>;

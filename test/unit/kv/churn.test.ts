@@ -153,7 +153,7 @@ describe('kv: a store under change', () => {
           if (one === undefined) continue;
           const { done, value } = await one.chunks.next();
           if (done !== true) {
-            one.parts.push(value);
+            one.parts.push(Buffer.from(value));
             continue;
           }
           open.splice(open.indexOf(one), 1);

@@ -120,7 +120,7 @@ describe('kv: replicas', () => {
     for (let i = 0; ; i += 1) {
       const { done, value } = await chunks.next();
       if (done === true) break;
-      parts.push(value);
+      parts.push(Buffer.from(value));
       kv.apply(put(`k${i}`, 'changed'), del(`k${100 + i}`), put(`new${i}`, ''), {
         type: 'compact',
         revision: kv.machine.revision,
