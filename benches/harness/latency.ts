@@ -1,5 +1,14 @@
-import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+  initWebAssemblySync,
+} from 'hdr-histogram-js';
 import type { Figure } from './row.js';
+
+// Records in 20 ns; in JavaScript it is 100 ns, which a generator of 100,000 calls a second takes from what it measures.
+initWebAssemblySync();
 
 /**
  * Latencies of one measurement: an HDR histogram with three significant digits, counting in tenths of a microsecond
@@ -11,6 +20,7 @@ export class LatencyRecorder {
     highestTrackableValue: TICKS_MAX,
     numberOfSignificantValueDigits: 3,
     autoResize: false,
+    useWebAssembly: true,
   });
 
   get count(): number {
@@ -33,7 +43,7 @@ export class LatencyRecorder {
 
   /** Adds what another recorder has encoded. */
   merge(encoded: string): void {
-    this.histogram.add(decodeFromCompressedBase64(encoded));
+    this.histogram.add(decodeFromCompressedBase64(encoded, 32, true));
   }
 
   reset(): void {
