@@ -252,6 +252,12 @@ class SimulatedHandle implements DiskFile {
     return after(this.disk, this.life, () => Buffer.from(this.file.current.subarray(position, position + size)));
   }
 
+  async readInto(bytes: Uint8Array, position: number): Promise<number> {
+    const found = await this.read(position, bytes.length);
+    bytes.set(found);
+    return found.length;
+  }
+
   sizeBytes(): Promise<number> {
     return after(this.disk, this.life, () => this.file.sizeBytes);
   }

@@ -195,9 +195,13 @@ class FileDraft implements SnapshotDraft {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    await this.writer.write(chunk).catch((error: unknown) => {
+    try {
+      await this.writer.write(chunk);
+      // What is not in the file is lost to the next attempt.
+      await this.writer.flush();
+    } catch (error) {
       throw diskError(error, this.store.pathOf(this.name));
-    });
+    }
   }
 
   async finish(sizeBytes: number, checksum: number): Promise<StoredSnapshot> {

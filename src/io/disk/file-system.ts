@@ -28,7 +28,7 @@ export interface ReadableDirectory extends Pick<FileSystem, 'path' | 'list' | 'r
   open(name: string): Promise<ReadableFile>;
 }
 
-export type ReadableFile = Pick<DiskFile, 'read' | 'sizeBytes' | 'close'>;
+export type ReadableFile = Pick<DiskFile, 'read' | 'readInto' | 'sizeBytes' | 'close'>;
 
 /** `undefined`: it worked. */
 export type Done = (error: Error | undefined) => void;
@@ -46,6 +46,8 @@ export interface DiskFile {
   sync(done: Done): void;
   /** Up to `size` bytes from `position`; fewer only at the end of the file. */
   read(position: number, size: number): Promise<Buffer>;
+  /** Fills `bytes` from `position` on; resolves with how many there were, fewer only at the end of the file. */
+  readInto(bytes: Uint8Array, position: number): Promise<number>;
   sizeBytes(): Promise<number>;
   truncate(sizeBytes: number): Promise<void>;
   close(): Promise<void>;

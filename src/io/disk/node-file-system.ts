@@ -103,13 +103,11 @@ class NodeFile implements DiskFile {
 
   async read(position: number, size: number): Promise<Buffer> {
     const bytes = Buffer.allocUnsafe(size);
-    let filled = 0;
-    while (filled < size) {
-      const { bytesRead } = await this.handle.read(bytes, filled, size - filled, position + filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return bytes.subarray(0, filled);
+    return bytes.subarray(0, await this.readInto(bytes, position));
+  }
+
+  readInto(bytes: Uint8Array, position: number): Promise<number> {
+    return readAll(this.handle, bytes, position);
   }
 
   async sizeBytes(): Promise<number> {
@@ -133,6 +131,17 @@ function writeAll(fd: number, bytes: Uint8Array, position: number, done: Done): 
     else if (written === bytes.length) done(undefined);
     else writeAll(fd, bytes.subarray(written), position + written, done);
   });
+}
+
+/** Goes on after a short read; resolves with fewer bytes than asked for only at the end of the file. */
+export async function readAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<number> {
+  let filled = 0;
+  while (filled < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return filled;
 }
 
 const DSYNC: number | undefined = constants.O_DSYNC;

@@ -1,6 +1,7 @@
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadableDirectory, ReadableFile } from './file-system.js';
+import { readAll } from './node-file-system.js';
 
 /** A directory of the real disk that is only looked at: nothing is made, locked or changed, missing is empty. */
 export class ReadOnlyDirectory implements ReadableDirectory {
@@ -27,9 +28,10 @@ export class ReadOnlyDirectory implements ReadableDirectory {
     const handle = await open(join(this.path, name), 'r');
     return {
       read: async (position, size) => {
-        const { buffer, bytesRead } = await handle.read(Buffer.alloc(size), 0, size, position);
-        return buffer.subarray(0, bytesRead);
+        const bytes = Buffer.allocUnsafe(size);
+        return bytes.subarray(0, await readAll(handle, bytes, position));
       },
+      readInto: (bytes, position) => readAll(handle, bytes, position),
       sizeBytes: async () => (await handle.stat()).size,
       close: () => handle.close(),
     };

@@ -51,21 +51,29 @@ export function decodeHead(head: Buffer, group: number, file: string, crc32: Crc
   };
 }
 
-export function encodeFrame(payload: Uint8Array, crc32: Crc32): Buffer {
-  const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + payload.length);
-  frame.writeUInt32LE(payload.length, 0);
-  frame.writeUInt32LE(crc32(payload), 4);
-  frame.set(payload, FRAME_HEAD_BYTES);
-  return frame;
+/** Puts the head before a payload that lies in its place in `block` already. */
+export function writeFrameHead(block: Buffer, at: number, payloadBytes: number, checksum: number): void {
+  block.writeUInt32LE(payloadBytes, at);
+  block.writeUInt32LE(checksum, at + 4);
 }
 
-/** The payload of a frame; `undefined` when it does not verify. `bytes` may go on behind it. */
-export function decodeFrame(bytes: Buffer, crc32: Crc32): Buffer | undefined {
-  if (bytes.length < FRAME_HEAD_BYTES) return undefined;
-  const size = bytes.readUInt32LE(0);
-  if (size === 0 || size > FRAME_BYTES || FRAME_HEAD_BYTES + size > bytes.length) return undefined;
-  const payload = bytes.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + size);
-  return crc32(payload) === bytes.readUInt32LE(4) ? payload : undefined;
+/** A frame that verifies. */
+export interface SnapshotFrame {
+  /** A view of the block. */
+  readonly payload: Buffer;
+  /** CRC-32 of the payload. */
+  readonly checksum: number;
+}
+
+/** The frame at a place in a block of them; `undefined` when it is not whole or does not verify. */
+export function decodeFrame(block: Buffer, at: number, crc32: Crc32): SnapshotFrame | undefined {
+  const start = at + FRAME_HEAD_BYTES;
+  if (block.length < start) return undefined;
+  const size = block.readUInt32LE(at);
+  if (size === 0 || size > FRAME_BYTES || start + size > block.length) return undefined;
+  const payload = block.subarray(start, start + size);
+  const checksum = crc32(payload);
+  return checksum === block.readUInt32LE(at + 4) ? { payload, checksum } : undefined;
 }
 
 /** Size and checksum of a snapshot's payload. */
@@ -91,7 +99,7 @@ export function decodeFoot(bytes: Buffer, crc32: Crc32): SnapshotFoot | undefine
 
 /** Where the payload byte `offset` has its frame, behind a head of `headSize`. */
 export function frameStart(headSize: number, offset: number): number {
-  return headSize + Math.floor(offset / FRAME_BYTES) * (FRAME_HEAD_BYTES + FRAME_BYTES);
+  return headSize + Math.floor(offset / FRAME_BYTES) * FRAME_STRIDE;
 }
 
 /** Index and term in the name, so that names sort by index. */
@@ -112,6 +120,13 @@ export function damaged(file: string, what: string): FlotillaError {
 
 export const FRAME_BYTES = 64 * 1024;
 export const FRAME_HEAD_BYTES = 8;
+/** From one frame to the next. */
+export const FRAME_STRIDE = FRAME_HEAD_BYTES + FRAME_BYTES;
+/**
+ * How much of a snapshot file is written or read at a time: whole frames. Larger: fewer calls, but more memory, and more
+ * of the state encoded at one go before other work has its turn.
+ */
+export const BLOCK_BYTES = 8 * FRAME_STRIDE;
 export const HEAD_BYTES = 32;
 export const FOOT_BYTES = 20;
 const CONFIG_BYTES_MAX = 16 * 1024 * 1024;

@@ -7,6 +7,10 @@ import { type LogIndex, type SnapshotMeta, silentLogger, type Term } from '../..
 import { SimulatedDisk } from '../../../src/testing/index.js';
 
 const FRAME = 64 * 1024;
+/** The payload of what is written and read at a time. */
+const BLOCK = 8 * FRAME;
+const FILE_5 = '0000000000000005-1.snap';
+const PART_5 = '0000000000000005-1.part';
 const random = new Prng('snapshots');
 
 function meta(index: number, term = 1): SnapshotMeta {
@@ -25,10 +29,31 @@ async function* chunksOf(bytes: Uint8Array, size = 50_000): AsyncGenerator<Uint8
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
+/** Keeps the parts as they are until the end: they are the reader's own. */
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
+  for await (const chunk of chunks) parts.push(chunk);
   return Buffer.concat(parts);
+}
+
+/** A snapshot file of group 1 as the format says, frame by frame. */
+function fileOf({ index, term, config }: SnapshotMeta, payload: Uint8Array): Buffer {
+  const head = Buffer.concat([Buffer.from('FLTLSNP\x01'), u32(1, config.length), f64(index, term), config]);
+  const parts = [head, u32(crc32(head))];
+  for (let at = 0; at < payload.length; at += FRAME) {
+    const frame = payload.subarray(at, at + FRAME);
+    parts.push(u32(frame.length, crc32(frame)), Buffer.from(frame));
+  }
+  const foot = Buffer.concat([u32(0xffff_ffff, crc32(payload)), f64(payload.length)]);
+  return Buffer.concat([...parts, foot, u32(crc32(foot))]);
+}
+
+function u32(...values: number[]): Buffer {
+  return Buffer.from(Uint32Array.from(values).buffer);
+}
+
+function f64(...values: number[]): Buffer {
+  return Buffer.from(Float64Array.from(values).buffer);
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
@@ -39,18 +64,49 @@ async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
 }
 
 describe('io/disk: snapshot store', () => {
-  for (const size of [0, 1, FRAME - 1, FRAME, FRAME + 1, 200_000]) {
+  for (const size of [0, 1, FRAME - 1, FRAME, FRAME + 1, 200_000, BLOCK - 1, BLOCK, BLOCK + 1, 1_500_000]) {
     it(`gives back a snapshot of ${size} bytes, from any offset`, async () => {
       const { store } = setUp();
       const bytes = random.bytes(size);
       const stored = await store.save(meta(5), chunksOf(bytes));
       expect(stored).to.deep.equal({ meta: meta(5), sizeBytes: size, checksum: crc32(bytes) });
       expect(await store.latest()).to.deep.equal(stored);
-      for (const from of [0, 1, FRAME - 1, FRAME, size]) {
+      for (const from of [0, 1, FRAME - 1, FRAME, BLOCK - 1, 600_000, size].filter((at) => at <= size)) {
         expect((await collect(store.read(meta(5), from))).equals(bytes.subarray(from))).to.equal(true);
       }
     });
   }
+
+  for (const size of [0, 1, FRAME, FRAME + 1, BLOCK, BLOCK + FRAME + 1, 3 * BLOCK]) {
+    it(`makes of ${size} bytes the file that the format says, saved or received in chunks of any size`, async () => {
+      const bytes = random.bytes(size);
+      const file = fileOf(meta(5), bytes);
+      for (const chunkBytes of [10_007, FRAME, 256 * 1024, 3 * BLOCK]) {
+        const { disk, store } = setUp();
+        await store.save(meta(5), chunksOf(bytes, chunkBytes));
+        expect((await disk.directory('snap').read(FILE_5)).equals(file), `saved, ${chunkBytes}`).to.equal(true);
+        await disk.directory('snap').remove(FILE_5);
+        const draft = await store.draft(meta(5));
+        for await (const chunk of chunksOf(bytes, chunkBytes)) await draft.write(chunk);
+        await draft.finish(size, crc32(bytes));
+        expect((await disk.directory('snap').read(FILE_5)).equals(file), `received, ${chunkBytes}`).to.equal(true);
+      }
+    });
+  }
+
+  it('takes a chunk that its owner writes over as soon as it is asked for the next one', async () => {
+    const { store } = setUp();
+    const bytes = random.bytes(BLOCK + 1_000);
+    async function* reused(): AsyncGenerator<Uint8Array> {
+      const buffer = Buffer.alloc(70_000);
+      for await (const chunk of chunksOf(bytes, buffer.length)) {
+        buffer.set(chunk);
+        yield buffer.subarray(0, chunk.length);
+      }
+    }
+    await store.save(meta(5), reused());
+    expect((await collect(store.read(meta(5)))).equals(bytes)).to.equal(true);
+  });
 
   it('finds none in a new directory', async () => {
     expect(await setUp().store.latest()).to.equal(undefined);
@@ -62,7 +118,7 @@ describe('io/disk: snapshot store', () => {
     await store.save(meta(5), chunksOf(bytes));
     await new Promise<void>((resolve) => {
       async function* interrupted(): AsyncGenerator<Uint8Array> {
-        yield random.bytes(100_000);
+        yield random.bytes(BLOCK + 100_000);
         disk.crash();
         resolve();
         yield random.bytes(100_000);
@@ -101,6 +157,36 @@ describe('io/disk: snapshot store', () => {
     expect(await codeOf(collect(store.read(meta(5))))).to.equal('SNAPSHOT_CORRUPT');
   });
 
+  it('gives what is good of a snapshot before it refuses the rest', async () => {
+    for (const damagedFrame of [0, 1, 7, 8, 11]) {
+      const { disk, store } = setUp();
+      const bytes = random.bytes(12 * FRAME);
+      await store.save(meta(5), chunksOf(bytes));
+      disk.corrupt('snap', FILE_5, 100 + damagedFrame * (FRAME + 8));
+      let given = 0;
+      const reading = async () => {
+        for await (const part of store.read(meta(5))) given += part.length;
+      };
+      expect(await codeOf(reading())).to.equal('SNAPSHOT_CORRUPT');
+      expect(given).to.equal(damagedFrame * FRAME);
+      expect(await codeOf(store.latest())).to.equal('SNAPSHOT_CORRUPT');
+    }
+  });
+
+  it('refuses frames that are good, each for itself, and not those of the snapshot', async () => {
+    const { disk, store } = setUp();
+    const bytes = random.bytes(10 * FRAME + 5);
+    await store.save(meta(5), chunksOf(bytes));
+    const file = await disk.directory('snap').read(FILE_5);
+    const stride = FRAME + 8;
+    const start = file.length - 20 - 5 - 8 - 10 * stride;
+    const third = Buffer.from(file.subarray(start + 2 * stride, start + 3 * stride));
+    file.copyWithin(start + 2 * stride, start + 9 * stride, start + 10 * stride);
+    file.set(third, start + 9 * stride);
+    disk.overwrite('snap', FILE_5, 0, file);
+    expect(await codeOf(store.latest())).to.equal('SNAPSHOT_CORRUPT');
+  });
+
   it('refuses a snapshot of another group', async () => {
     const { open, store } = setUp();
     await store.save(meta(5), chunksOf(random.bytes(10)));
@@ -122,6 +208,35 @@ describe('io/disk: snapshot store', () => {
     expect(stored.meta).to.deep.equal(meta(8));
     disk.crash();
     expect((await collect(open().read(meta(8)))).equals(bytes)).to.equal(true);
+  });
+
+  it('goes on with a draft of any length, also where its file was cut or damaged', async () => {
+    const bytes = random.bytes(3 * BLOCK);
+    for (const frames of [0, 1, 7, 8, 9, 16, 20]) {
+      const { disk, open, store } = setUp();
+      const first = await store.draft(meta(5));
+      await first.write(bytes.subarray(0, 20 * FRAME + 10));
+      if (frames < 20) disk.corrupt('snap', PART_5, 100 + frames * (FRAME + 8));
+      const second = await open().draft(meta(5));
+      expect(second.receivedBytes).to.equal(frames * FRAME);
+      await second.write(bytes.subarray(second.receivedBytes));
+      await second.finish(bytes.length, crc32(bytes));
+      expect((await disk.directory('snap').read(FILE_5)).equals(fileOf(meta(5), bytes))).to.equal(true);
+    }
+  });
+
+  it('goes on with a draft that the disk had no room for, from what it says it has received', async () => {
+    for (const roomBytes of [0, 100_000, BLOCK + 100_000]) {
+      const { disk, store } = setUp();
+      const bytes = random.bytes(2 * BLOCK + 10);
+      const draft = await store.draft(meta(5));
+      disk.capacityBytes = disk.usedBytes + roomBytes;
+      expect(await codeOf(draft.write(bytes))).to.equal('DISK_FULL');
+      disk.capacityBytes = Number.POSITIVE_INFINITY;
+      await draft.write(bytes.subarray(draft.receivedBytes));
+      await draft.finish(bytes.length, crc32(bytes));
+      expect((await collect(store.read(meta(5)))).equals(bytes)).to.equal(true);
+    }
   });
 
   it('writes the frames of a draft again: a sync of them may have failed', async () => {

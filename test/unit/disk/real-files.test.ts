@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { FlotillaError } from '../../../src/base/index.js';
 import { DiskLogStore, DiskSnapshotStore, NodeFileSystem } from '../../../src/io/disk/index.js';
+import { ReadOnlyDirectory } from '../../../src/io/disk/read-only-directory.js';
 import { systemClock, systemRandom } from '../../../src/io/system/index.js';
 import { type LogIndex, silentLogger, type Term } from '../../../src/ports/index.js';
 import { batchOf, entryOf, indices } from './log-harness.js';
@@ -102,11 +103,35 @@ describe('io/disk: real files', () => {
     await store.close();
   });
 
+  it('fill a buffer from any place, and less of it only at their end', async () => {
+    const files = await NodeFileSystem.at(directory);
+    const file = await files.create('a');
+    const bytes = systemRandom.bytes(10_000);
+    await new Promise<void>((resolve) => file.write(bytes, 0, () => resolve()));
+    const readOnly = await new ReadOnlyDirectory(directory).open('a');
+    for (const reader of [file, readOnly]) {
+      for (const [position, size] of [
+        [0, 10_000],
+        [0, 4_000],
+        [9_000, 1_000],
+        [9_000, 5_000],
+        [10_000, 10],
+      ] as const) {
+        const expected = bytes.subarray(position, position + size);
+        const buffer = Buffer.alloc(size, 1);
+        expect(await reader.readInto(buffer, position)).to.equal(expected.length);
+        expect(buffer.subarray(0, expected.length).equals(expected)).to.equal(true);
+        expect((await reader.read(position, size)).equals(expected)).to.equal(true);
+      }
+      await reader.close();
+    }
+  });
+
   it('hold snapshots', async () => {
     const files = await NodeFileSystem.at(directory);
     const store = new DiskSnapshotStore({ files, group: 1, logger: silentLogger });
     const meta = { index: 3 as LogIndex, term: 1 as Term, config: Buffer.from('c') };
-    const bytes = systemRandom.bytes(200_000);
+    const bytes = systemRandom.bytes(1_200_000);
     async function* chunks(): AsyncGenerator<Uint8Array> {
       yield bytes;
     }
@@ -114,7 +139,7 @@ describe('io/disk: real files', () => {
     const parts: Uint8Array[] = [];
     for await (const part of store.read(meta, 100_000)) parts.push(part);
     expect(Buffer.concat(parts).equals(bytes.subarray(100_000))).to.equal(true);
-    expect((await store.latest())?.sizeBytes).to.equal(200_000);
+    expect((await store.latest())?.sizeBytes).to.equal(1_200_000);
     expect(await readdir(directory)).to.deep.equal(['0000000000000003-1.snap']);
   });
 });
