@@ -68,6 +68,16 @@ export class ByteWriter {
     this.end += this.bytes.write(value, this.end);
   }
 
+  /** Puts four bytes in the place of those at `at`. */
+  setUint32(at: number, value: number): void {
+    this.bytes.writeUInt32LE(value, at);
+  }
+
+  /** Forgets what was written from `end` on. */
+  cut(end: number): void {
+    this.end = end;
+  }
+
   /** Forgets what was written, and gives memory back when that was much. */
   clear(): void {
     this.end = 0;

@@ -11,8 +11,14 @@ import { Refusal } from './refusal.js';
  *
  * @throws RpcError `KV_INVALID` for a number that is negative, has a fraction or is too large
  */
-export function encodeRequest({ command, origin, session }: KvRequest): Uint8Array {
+export function encodeRequest(request: KvRequest): Uint8Array {
   writer.clear();
+  writeRequest(writer, request);
+  return writer.take();
+}
+
+/** {@link encodeRequest} into something larger. */
+export function writeRequest(writer: ByteWriter, { command, origin, session }: KvRequest): void {
   writer.byte(REQUEST_VERSION);
   writer.byte((origin === 'cluster' ? CLUSTER_FLAG : 0) | (session === undefined ? 0 : SESSION_FLAG));
   if (session !== undefined) {
@@ -21,7 +27,6 @@ export function encodeRequest({ command, origin, session }: KvRequest): Uint8Arr
     writer.uint(session.acknowledged);
   }
   writeCommand(writer, command);
-  return writer.take();
 }
 
 /** Values refer to `bytes`. @throws Refusal `KV_INVALID` */

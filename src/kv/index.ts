@@ -1,3 +1,4 @@
+export { ByteWriter } from './byte-writer.js';
 export { ClusterTime } from './cluster-time.js';
 export type {
   Comparison,
@@ -11,7 +12,7 @@ export type {
   TxnCommand,
   TxnOp,
 } from './command.js';
-export { encodeRequest } from './command-codec.js';
+export { encodeRequest, writeRequest } from './command-codec.js';
 export {
   ALL_KEYS,
   contains,
@@ -32,7 +33,7 @@ export type {
   TxnOpReply,
   TxnReply,
 } from './reply.js';
-export { decodeReply } from './reply-codec.js';
+export { decodeReply, readPutReply } from './reply-codec.js';
 export { asUserRequest, hasTime, withTime } from './request-bytes.js';
 export { countPuts } from './request-list.js';
 export type { Checksum } from './snapshot-codec.js';

@@ -36,6 +36,19 @@ export function putReplyBytes(revision: number): number {
   return bytes;
 }
 
+/** The revision in a reply as {@link encodePutReply} makes it, that stands in `bytes` from `from` to `to`; -1 in any other. */
+export function readPutReply(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from < 4 || bytes[from] !== VERSION || bytes[to - 2] !== PUT_CODE || bytes[to - 1] !== 0) return -1;
+  let revision = 0;
+  let scale = 1;
+  for (let at = from + 1; at < to - 2; at += 1, scale *= 0x80) {
+    const byte = bytes[at] as number;
+    if (byte < 0x80 !== (at === to - 3)) return -1;
+    revision += (byte & 0x7f) * scale;
+  }
+  return Number.isSafeInteger(revision) ? revision : -1;
+}
+
 /** Values refer to `bytes`. @throws RpcError `MESSAGE_UNDECODABLE` */
 export function decodeReply(bytes: Uint8Array): KvReply {
   try {

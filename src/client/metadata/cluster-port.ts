@@ -8,6 +8,7 @@ import {
   type MetadataPort,
   MetadataService,
   type MetadataWatchRequest,
+  type SharedPut,
 } from '../../drivers/metadata/index.js';
 import { decodeWatchMessage, type WatchMessage } from '../../kv/index.js';
 import type { Clock, CommandSettle, Logger, Random, Timer } from '../../ports/index.js';
@@ -62,13 +63,16 @@ export class ClusterPort implements MetadataPort, AttemptOwner, GathererOwner {
     return this.links.leader.address;
   }
 
-  execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle, mayShare = false): void {
-    if (mayShare && request.length <= SHARED_BYTES_MAX) {
-      this.gatherer.add(request, timeoutMs, settle);
-      return;
-    }
+  execute(request: Uint8Array, timeoutMs: number, settle: CommandSettle): void {
     this.gatherer.send(); // what was asked for before goes before
     this.sendOne(request, timeoutMs, settle);
+  }
+
+  executeShared(put: SharedPut, timeoutMs: number): void {
+    const isAlone = put.bytesMax > SHARED_BYTES_MAX; // a long one gains nothing by company
+    if (isAlone) this.gatherer.send();
+    this.gatherer.add(put, timeoutMs);
+    if (isAlone) this.gatherer.send();
   }
 
   range(request: Uint8Array, consistency: AskedConsistency, timeoutMs: number, settle: CommandSettle): void {
@@ -271,7 +275,6 @@ const RANGE: MethodRef = { name: 'flotilla.metadata.range', definition: methods.
 const WATCH: MethodRef = { name: 'flotilla.metadata.watch', definition: methods.watch };
 const LEADER: MethodRef = { name: 'flotilla.metadata.leader', definition: methods.leader };
 
-/** A longer command gains nothing by company. */
 const SHARED_BYTES_MAX = 8 * 1024;
 /** What a command's first attempts have. */
 const USUAL_TIMEOUT_MS = 5_000;

@@ -1,7 +1,16 @@
 import { RpcError, type RpcReason } from '../../base/index.js';
-import type { AskedConsistency, MetadataPort } from '../../drivers/metadata/index.js';
-import { decodeReply, encodeRequest, type KvCommand, type KvReply } from '../../kv/index.js';
-import type { Clock, CommandSettle, Random, Timer } from '../../ports/index.js';
+import type { AskedConsistency, MetadataPort, SharedPut } from '../../drivers/metadata/index.js';
+import {
+  type ByteWriter,
+  decodeReply,
+  encodeRequest,
+  type KvCommand,
+  type KvReply,
+  type KvRequest,
+  readPutReply,
+  writeRequest,
+} from '../../kv/index.js';
+import type { Clock, Random, Timer } from '../../ports/index.js';
 import { backoffMs } from '../../rpc/index.js';
 import type { ClientSession, SessionKeeper, SessionUser } from './client-session.js';
 import { ANSWERS, type ReplyTo } from './command-reply.js';
@@ -38,14 +47,27 @@ export interface CommandRequest<Command extends KvCommand = KvCommand> {
 export function runCommand<Command extends KvCommand>(
   host: CommandHost,
   request: CommandRequest<Command>,
-): Promise<ReplyTo<Command>> {
+): Promise<ReplyTo<Command>>;
+/** @param resultOf what the call is to resolve to */
+export function runCommand<Command extends KvCommand, Result>(
+  host: CommandHost,
+  request: CommandRequest<Command>,
+  resultOf: (reply: ReplyTo<Command>) => Result,
+): Promise<Result>;
+export function runCommand(
+  host: CommandHost,
+  request: CommandRequest,
+  resultOf?: (reply: ReplyTo<KvCommand>) => unknown,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     // That the answer is one to the command is what the call makes sure of.
-    new CommandCall(host, request, resolve as (reply: KvReply) => void, reject).start();
+    const onReply =
+      resultOf === undefined ? resolve : (reply: KvReply) => resolve(resultOf(reply as ReplyTo<KvCommand>));
+    new CommandCall(host, request, onReply, reject).start();
   });
 }
 
-class CommandCall implements CommandSettle, SessionUser {
+class CommandCall implements SharedPut, SessionUser {
   ended = false;
   private readonly host: CommandHost;
   private readonly request: CommandRequest;
@@ -55,11 +77,13 @@ class CommandCall implements CommandSettle, SessionUser {
   private session: ClientSession | undefined;
   private sequence = 0;
   private bytes: Uint8Array | undefined;
+  private wasSent = false;
   private attempts = 0;
   /** An attempt may have been executed. */
   private uncertain = false;
   private lastError: RpcError | undefined;
   private timer: Timer | undefined;
+  private onAbort: (() => void) | undefined;
 
   constructor(
     host: CommandHost,
@@ -76,10 +100,16 @@ class CommandCall implements CommandSettle, SessionUser {
 
   start(): void {
     const { signal, repeat } = this.request;
-    signal?.addEventListener('abort', this.onAbort, { once: true });
-    if (signal?.aborted === true) this.onAbort();
-    else if (repeat === 'session') this.enter();
-    else if (this.encode()) this.attempt();
+    if (signal?.aborted === true) {
+      this.cancel(signal);
+      return;
+    }
+    if (signal !== undefined) {
+      this.onAbort = () => this.cancel(signal);
+      signal.addEventListener('abort', this.onAbort, { once: true });
+    }
+    if (repeat === 'session') this.enter();
+    else this.attempt();
   }
 
   // SessionUser
@@ -88,14 +118,40 @@ class CommandCall implements CommandSettle, SessionUser {
     this.timer?.cancel();
     this.session = session;
     this.sequence = sequence;
-    if (this.encode()) this.attempt();
+    this.bytes = undefined; // of another session
+    this.attempt();
   }
 
   refused(error: RpcError): void {
     this.fail(error);
   }
 
-  // CommandSettle
+  // SharedPut
+
+  get bytesMax(): number {
+    const { command } = this.request;
+    return command.type === 'put' ? STAMP_BYTES + command.key.length * 3 + command.value.length : 0;
+  }
+
+  write(to: ByteWriter): void {
+    if (this.bytes === undefined) writeRequest(to, this.encodable());
+    else to.append(this.bytes);
+  }
+
+  keep(request: Uint8Array): void {
+    this.bytes = request;
+  }
+
+  resolveFrom(replies: Uint8Array, from: number, to: number): void {
+    if (this.ended) return;
+    const revision = readPutReply(replies, from, to);
+    if (revision < 0) {
+      this.resolve(replies.subarray(from, to));
+      return;
+    }
+    this.end();
+    this.onReply({ revision, answer: PUT });
+  }
 
   resolve(bytes: Uint8Array): void {
     if (this.ended) return;
@@ -144,30 +200,36 @@ class CommandCall implements CommandSettle, SessionUser {
     );
   }
 
-  /** False, and the call has failed, when the command has no encoding. */
-  private encode(): boolean {
-    try {
-      const session = this.session?.stamp(this.sequence);
-      this.bytes = encodeRequest({ command: this.request.command, origin: 'user', session });
-      return true;
-    } catch (error) {
-      this.fail(RpcError.from(error));
-      return false;
-    }
+  private encodable(): KvRequest {
+    return { command: this.request.command, origin: 'user', session: this.session?.stamp(this.sequence) };
   }
 
   private attempt(): void {
-    const { bytes } = this;
     const leftMs = this.leftMs();
-    if (this.ended || bytes === undefined) return;
+    if (this.ended) return;
     if (leftMs <= 0) {
       this.fail(this.lastError ?? RpcError.of('DEADLINE', 'the time had run out', { maybeExecuted: false }));
       return;
     }
+    try {
+      this.send(Math.min(leftMs, ATTEMPT_MS));
+      this.wasSent = true;
+    } catch (error) {
+      this.fail(RpcError.from(error)); // it cannot be encoded
+    }
+  }
+
+  /** @throws RpcError `KV_INVALID` */
+  private send(timeoutMs: number): void {
+    const { port } = this.host;
     const { consistency } = this.request;
-    const timeoutMs = Math.min(leftMs, ATTEMPT_MS);
-    if (consistency === undefined) this.host.port.execute(bytes, timeoutMs, this, this.mayShare());
-    else this.host.port.range(bytes, consistency, timeoutMs, this);
+    if (port.executeShared !== undefined && this.mayShare()) {
+      port.executeShared(this, timeoutMs);
+      return;
+    }
+    this.bytes ??= encodeRequest(this.encodable());
+    if (consistency === undefined) port.execute(this.bytes, timeoutMs, this);
+    else port.range(this.bytes, consistency, timeoutMs, this);
   }
 
   private mayShare(): boolean {
@@ -198,14 +260,13 @@ class CommandCall implements CommandSettle, SessionUser {
     this.enter();
   }
 
-  private readonly onAbort = (): void => {
-    const cause: unknown = this.request.signal?.reason;
-    const maybeExecuted = this.bytes !== undefined && this.request.consistency === undefined;
+  private cancel({ reason: cause }: AbortSignal): void {
+    const maybeExecuted = this.wasSent && this.request.consistency === undefined;
     this.end();
     this.onError(
       RpcError.of('CANCELLED_BY_CALLER', 'the caller cancelled the metadata call', { cause, maybeExecuted }),
     );
-  };
+  }
 
   /** @param isAnswer the store itself said so, and under a stamp it always says the same */
   private fail(error: RpcError, isAnswer = false): void {
@@ -222,7 +283,7 @@ class CommandCall implements CommandSettle, SessionUser {
   private end(): void {
     this.ended = true;
     this.timer?.cancel();
-    this.request.signal?.removeEventListener('abort', this.onAbort);
+    if (this.onAbort !== undefined) this.request.signal?.removeEventListener('abort', this.onAbort);
     const { session } = this;
     this.session = undefined;
     if (session !== undefined) this.host.sessions.leave(session, this.sequence);
@@ -235,6 +296,10 @@ function unknown(error: RpcError): RpcError {
   return RpcError.of('PROPOSAL_UNKNOWN', message, { cause: error });
 }
 
+/** What a put that gives nothing back is answered with. */
+const PUT = { type: 'put', previous: undefined } as const;
+/** What a request takes beside key and value, at most. */
+const STAMP_BYTES = 64;
 /** Retryable in principle, but not soon, or not here. */
 const NOT_REPEATED: ReadonlySet<RpcReason> = new Set<RpcReason>(['DISK_FULL', 'CLOSED']);
 /** After this time without an answer another director is asked. */

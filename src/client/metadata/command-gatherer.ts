@@ -1,4 +1,13 @@
-import { decodeByteList, encodeByteList, LIMITS, RpcError } from '../../base/index.js';
+import {
+  BYTE_LIST_HEAD_BYTES,
+  byteListCount,
+  LIMITS,
+  LIST_LENGTH_BYTES,
+  listItemEnd,
+  RpcError,
+} from '../../base/index.js';
+import type { SharedPut } from '../../drivers/metadata/index.js';
+import { ByteWriter } from '../../kv/index.js';
 import type { CommandSettle } from '../../ports/index.js';
 
 /** Who sends what was gathered: one request, or a list of them that is answered with a list. */
@@ -13,9 +22,9 @@ export interface GathererOwner {
  */
 export class CommandGatherer {
   private readonly owner: GathererOwner;
-  private requests: Uint8Array[] = [];
-  private settles: CommandSettle[] = [];
-  private bytes = 0;
+  private puts: SharedPut[] = [];
+  /** The list of their requests (`encodeByteList`), but for the number of them. */
+  private readonly list = new ByteWriter(LIMITS.laneFrameBytesMax);
   /** Of the gathered commands, the shortest, which is that of the call, and the longest. */
   private timeoutMs = 0;
   private longestMs = 0;
@@ -24,52 +33,73 @@ export class CommandGatherer {
     this.owner = owner;
   }
 
-  add(request: Uint8Array, timeoutMs: number, settle: CommandSettle): void {
-    if (!this.fits(request, timeoutMs)) this.send();
-    if (this.requests.length === 0) {
+  /** @throws RpcError `KV_INVALID` when it cannot be encoded: then nothing was added */
+  add(put: SharedPut, timeoutMs: number): void {
+    if (!this.fits(put, timeoutMs)) this.send();
+    this.write(put);
+    if (this.puts.push(put) === 1) {
       this.timeoutMs = timeoutMs;
       this.longestMs = timeoutMs;
       queueMicrotask(this.send);
     } else if (timeoutMs < this.timeoutMs) this.timeoutMs = timeoutMs;
     else if (timeoutMs > this.longestMs) this.longestMs = timeoutMs;
-    this.requests.push(request);
-    this.settles.push(settle);
-    this.bytes += request.length;
   }
 
-  private fits(request: Uint8Array, timeoutMs: number): boolean {
-    const { requests, bytes } = this;
-    if (requests.length === 0) return true;
-    if (requests.length === COMMANDS_MAX || bytes + request.length > BYTES_MAX) return false;
+  private fits({ bytesMax }: SharedPut, timeoutMs: number): boolean {
+    const { puts, list } = this;
+    if (puts.length === 0) return true;
+    if (puts.length === COMMANDS_MAX || list.length + bytesMax > BYTES_MAX) return false;
     // The time of the shortest is that of all; a command whose attempt ends early makes another one.
     return Math.max(timeoutMs, this.longestMs) <= TIMES_APART_MAX * Math.min(timeoutMs, this.timeoutMs);
   }
 
+  private write(put: SharedPut): void {
+    const { list } = this;
+    if (this.puts.length === 0) {
+      list.clear();
+      list.uint32(0);
+    }
+    const start = list.length;
+    try {
+      list.uint32(0);
+      put.write(list);
+      list.setUint32(start, list.length - start - LIST_LENGTH_BYTES);
+    } catch (error) {
+      list.cut(start);
+      throw error;
+    }
+  }
+
   /** Sends what has been gathered. */
   readonly send = (): void => {
-    const { requests, settles, timeoutMs } = this;
-    const [request] = requests;
-    const [settle] = settles;
-    if (request === undefined || settle === undefined) return;
-    this.requests = [];
-    this.settles = [];
-    this.bytes = 0;
-    if (requests.length === 1) this.owner.sendOne(request, timeoutMs, settle);
-    else this.owner.sendList(encodeByteList(requests), timeoutMs, new ListSettle(settles));
+    const { puts, timeoutMs, list } = this;
+    const [first] = puts;
+    if (first === undefined) return;
+    this.puts = [];
+    list.setUint32(0, puts.length);
+    const requests = list.take();
+    if (puts.length > 1) {
+      this.owner.sendList(requests, timeoutMs, new ListSettle(puts, requests));
+      return;
+    }
+    const request = requests.subarray(BYTE_LIST_HEAD_BYTES + LIST_LENGTH_BYTES);
+    first.keep(request);
+    this.owner.sendOne(request, timeoutMs, first);
   };
 }
 
 class ListSettle implements CommandSettle {
-  private readonly settles: readonly CommandSettle[];
+  private readonly puts: readonly SharedPut[];
+  private readonly requests: Uint8Array;
 
-  constructor(settles: readonly CommandSettle[]) {
-    this.settles = settles;
+  constructor(puts: readonly SharedPut[], requests: Uint8Array) {
+    this.puts = puts;
+    this.requests = requests;
   }
 
-  resolve(bytes: Uint8Array): void {
-    const replies = decodeByteList(bytes);
-    const { settles } = this;
-    if (replies?.length !== settles.length) {
+  resolve(replies: Uint8Array): void {
+    const { puts } = this;
+    if (byteListCount(replies) !== puts.length) {
       this.reject(
         RpcError.of('PEER_VIOLATION', 'a director’s answer is no list of one reply for each command', {
           maybeExecuted: true,
@@ -77,11 +107,23 @@ class ListSettle implements CommandSettle {
       );
       return;
     }
-    for (let at = 0; at < settles.length; at += 1) settles[at]?.resolve(replies[at] as Uint8Array);
+    let at = BYTE_LIST_HEAD_BYTES;
+    for (const put of puts) {
+      const end = listItemEnd(replies, at);
+      put.resolveFrom(replies, at + LIST_LENGTH_BYTES, end);
+      at = end;
+    }
   }
 
   reject(error: RpcError): void {
-    for (const settle of this.settles) settle.reject(error);
+    const { puts, requests } = this;
+    let at = BYTE_LIST_HEAD_BYTES;
+    for (const put of puts) {
+      const end = listItemEnd(requests, at);
+      put.keep(requests.subarray(at + LIST_LENGTH_BYTES, end));
+      put.reject(error);
+      at = end;
+    }
   }
 }
 

@@ -1,8 +1,8 @@
 import type { MetadataPort } from '../../drivers/metadata/index.js';
-import type { KvCommand, RangeOp } from '../../kv/index.js';
+import type { KvCommand, PutOp, RangeOp } from '../../kv/index.js';
 import type { Clock, Logger, Random } from '../../ports/index.js';
 import { SessionKeeper } from './client-session.js';
-import { type CommandHost, runCommand } from './command-call.js';
+import { type CommandHost, type CommandRequest, runCommand } from './command-call.js';
 import type { ReplyTo, RunCommand } from './command-reply.js';
 import { checkedKey, type KeySelector, keyRangeOf } from './keys.js';
 import { LockQueue } from './lock-queue.js';
@@ -74,12 +74,15 @@ export class Metadata implements MetadataApi, AsyncDisposable {
   }
 
   /** Sets a key. */
-  async put(key: string, value: MetadataValue, options: PutOptions = {}): Promise<PutResult> {
-    const { returnPrevious = false } = options;
-    const lease = leaseIdOf(options.lease);
-    const command = { type: 'put', key: checkedKey(key), value: bytesOfValue(value), lease, returnPrevious } as const;
-    const { answer, revision } = await this.write(command, options);
-    return { revision, previous: entryOf(answer.previous) };
+  put(key: string, value: MetadataValue, options: PutOptions = {}): Promise<PutResult> {
+    try {
+      const { returnPrevious = false } = options;
+      const lease = leaseIdOf(options.lease);
+      const command = { type: 'put', key: checkedKey(key), value: bytesOfValue(value), lease, returnPrevious } as const;
+      return runCommand(this.host, writeRequestOf(command, options), putResultOf);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Deletes a key, or all keys of a selection (at most 10,000 at once). */
@@ -225,19 +228,25 @@ export class Metadata implements MetadataApi, AsyncDisposable {
     return runCommand(this.host, request);
   }
 
-  private write<Command extends KvCommand>(
-    command: Command,
-    { timeoutMs, signal, exactlyOnce = true }: WriteOptions,
-  ): Promise<ReplyTo<Command>> {
-    const repeat = exactlyOnce ? 'session' : 'unlessUncertain';
-    const request = { command, repeat, consistency: undefined, timeoutMs: timeoutMs ?? TIMEOUT_MS, signal } as const;
-    return runCommand(this.host, request);
+  private write<Command extends KvCommand>(command: Command, options: WriteOptions): Promise<ReplyTo<Command>> {
+    return runCommand(this.host, writeRequestOf(command, options));
   }
 
   private freely<Command extends KvCommand>(command: Command, timeoutMs: number): Promise<ReplyTo<Command>> {
     const request = { command, repeat: 'freely', consistency: undefined, timeoutMs, signal: undefined } as const;
     return runCommand(this.host, request);
   }
+}
+
+function writeRequestOf<Command extends KvCommand>(
+  command: Command,
+  { timeoutMs = TIMEOUT_MS, signal, exactlyOnce = true }: WriteOptions,
+): CommandRequest<Command> {
+  return { command, repeat: exactlyOnce ? 'session' : 'unlessUncertain', consistency: undefined, timeoutMs, signal };
+}
+
+function putResultOf({ answer, revision }: ReplyTo<PutOp>): PutResult {
+  return { revision, previous: entryOf(answer.previous) };
 }
 
 /** The end of a name is the end of its part of the prefix: `a` and `a/b` are different locks. */

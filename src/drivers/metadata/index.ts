@@ -1,7 +1,7 @@
 export type { HistoryOptions } from './history-keeper.js';
 export { type LinkedSignal, linkSignals } from './linked-signals.js';
 export { implementMetadata, type MetadataHandlersDependencies } from './metadata-handlers.js';
-export type { MetadataPort, MetadataWatchRequest } from './metadata-port.js';
+export type { MetadataPort, MetadataWatchRequest, SharedPut } from './metadata-port.js';
 export {
   CONSISTENCIES,
   LEADER_HEADER,

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { decodeByteList, encodeByteList, LIMITS, RpcError } from '../../../src/base/index.js';
 import { CommandGatherer } from '../../../src/client/metadata/command-gatherer.js';
 import { GatheredReplies } from '../../../src/drivers/metadata/gathered-replies.js';
+import type { SharedPut } from '../../../src/drivers/metadata/index.js';
 import { decodeReply, encodeRequest, type KvCommand, prefixRange } from '../../../src/kv/index.js';
 import type { CommandSettle } from '../../../src/ports/index.js';
 import { MetadataCluster } from '../../support/metadata-cluster.js';
@@ -20,6 +21,7 @@ interface Sent {
 class Gathering {
   readonly sent: Sent[] = [];
   readonly heard: string[] = [];
+  readonly kept: string[] = [];
   private readonly gatherer = new CommandGatherer({
     sendOne: (request, timeoutMs, settle) => this.sent.push({ commands: [textOf(request)], timeoutMs, settle }),
     sendList: (requests, timeoutMs, settle) =>
@@ -27,16 +29,26 @@ class Gathering {
   });
 
   add(name: string, timeoutMs = 1_000): void {
-    this.gatherer.add(Buffer.from(name), timeoutMs, {
+    const put: SharedPut = {
+      bytesMax: name.length,
+      write: (to) => {
+        to.append(Buffer.from(name));
+        if (name === UNENCODABLE) throw RpcError.of('KV_INVALID', 'no encoding');
+      },
+      keep: (request) => this.kept.push(textOf(request)),
       resolve: (reply) => this.heard.push(`${name}: ${textOf(reply)}`),
+      resolveFrom: (replies, from, to) => this.heard.push(`${name}: ${textOf(replies.subarray(from, to))}`),
       reject: ({ reason, maybeExecuted }) => this.heard.push(`${name}: ${reason}${maybeExecuted ? '?' : ''}`),
-    });
+    };
+    this.gatherer.add(put, timeoutMs);
   }
 }
 
 function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString();
 }
+
+const UNENCODABLE = 'unencodable';
 
 describe('client/metadata: commands of one turn', () => {
   it('go into one call, and each hears its own reply', async () => {
@@ -90,6 +102,27 @@ describe('client/metadata: commands of one turn', () => {
     const { sent, heard } = await gathered((given) => ['a', 'b'].map((name) => given.add(name)));
     sent[0]?.settle.reject(RpcError.of('NO_LEADER', 'none'));
     expect(heard).to.deep.equal(['a: NO_LEADER', 'b: NO_LEADER']);
+  });
+
+  it('keep what they were sent as when it is to be sent again', async () => {
+    const { sent, kept } = await gathered((given) => ['a', 'b'].map((name) => given.add(name)));
+    expect(kept).to.deep.equal([]);
+    sent[0]?.settle.reject(RpcError.of('NO_LEADER', 'none'));
+    expect(kept).to.deep.equal(['a', 'b']);
+    expect((await gathered((given) => given.add('a'))).kept).to.deep.equal(['a']);
+  });
+
+  it('go without one that cannot be encoded', async () => {
+    const { sent } = await gathered((given) => {
+      given.add('a');
+      expect(() => given.add(UNENCODABLE))
+        .to.throw(RpcError)
+        .with.property('reason', 'KV_INVALID');
+      given.add('b');
+    });
+    expect(sent.map(({ commands }) => commands)).to.deep.equal([['a', 'b']]);
+    const alone = await gathered((given) => expect(() => given.add(UNENCODABLE)).to.throw(RpcError));
+    expect(alone.sent).to.deep.equal([]);
   });
 
   it('may be executed when the answer is no list of one reply for each', async () => {
