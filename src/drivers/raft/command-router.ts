@@ -109,7 +109,7 @@ export class CommandRouter {
 
   /** Throws unless the command may be tried again. */
   private assertElsewhere(error: unknown, deadlineMs: number): void {
-    if (!(error instanceof RpcError) || error.maybeExecuted || error.code !== 'UNAVAILABLE') throw error;
+    if (!(error instanceof RpcError) || error.maybeExecuted || !isPassing(error)) throw error;
     if (this.parts.clock.nowMs() >= deadlineMs) throw RpcError.of('NO_LEADER', `no leader took it: ${error.message}`);
   }
 
@@ -126,6 +126,11 @@ export class CommandRouter {
       const stopListening = board.onChange(done);
     });
   }
+}
+
+/** Who led until it was started again without the group, which runs here, says that it knows no such group. */
+function isPassing({ code, reason }: RpcError): boolean {
+  return code === 'UNAVAILABLE' || reason === 'GROUP_UNKNOWN';
 }
 
 /** A broken connection or a deadline says the same as a lost leader. */

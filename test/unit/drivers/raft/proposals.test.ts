@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { RpcError } from '../../../../src/base/index.js';
+import { RpcError } from '../../../../src/base/index.js';
 import { bytes, endOf, GroupCluster, text } from '../../../support/group-cluster.js';
 import { rejects } from '../../../support/rejects.js';
 
@@ -88,6 +88,29 @@ describe('drivers/raft: proposals', () => {
     const next = await cluster.leader();
     await cluster.run(next.group.propose(bytes('after')));
     expect(next.machine.items).to.deep.equal(['after']);
+  });
+
+  it('a command waits for the next leader when the last one was started again without the group', async () => {
+    const cluster = await GroupCluster.start();
+    const leader = await cluster.leader();
+    const [other] = cluster.others(leader);
+    let refused = 0;
+    cluster.network.drops = (_message, from) => from === leader.node;
+    cluster.network.attach(leader.node, {
+      ...{ id: leader.group.id, snapshots: leader.group.snapshots },
+      receive: () => undefined,
+      unreachable: () => undefined,
+      proposeHere: async () => {
+        refused += 1;
+        throw RpcError.of('GROUP_UNKNOWN', `${leader.node} runs no such group`, { retryable: false });
+      },
+    });
+    expect(await cluster.run(endOf(other?.group.propose(bytes('early'), { timeoutMs: 20 })))).to.equal('NO_LEADER');
+    const early = refused;
+    expect(early).to.be.above(0);
+    expect(await cluster.run(endOf(other?.group.propose(bytes('a'))))).to.equal('1');
+    expect(refused).to.be.above(early);
+    expect(other?.machine.items).to.deep.equal(['a']);
   });
 
   it('a command of a deposed leader whose place another entry took is lost', async () => {
