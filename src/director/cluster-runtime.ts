@@ -1,11 +1,5 @@
 import { type FlotillaError, formatAddress, type NodeId, RpcError, type SocketAddress } from '../base/index.js';
-import {
-  type ChannelTarget,
-  DirectorService,
-  type MembershipRequest,
-  Metadata,
-  type NodeRuntime,
-} from '../client/index.js';
+import { type ChannelTarget, DirectorService, Metadata, type NodeRuntime } from '../client/index.js';
 import type { CompressionSettings, GossipSettings, RaftSettings } from '../config/index.js';
 import { implementMetadata, MetadataStore, StorePort } from '../drivers/metadata/index.js';
 import { type GroupInbox, PeerNetwork } from '../drivers/raft/index.js';
@@ -15,6 +9,7 @@ import type { GroupId } from '../ports/index.js';
 import { type CallOptions, type Implementation, type MethodRef, methodName } from '../rpc/index.js';
 import { Admission } from './admission.js';
 import { Backup } from './backup.js';
+import { DirectorChannels } from './director-channels.js';
 import { DirectorDirectory } from './director-directory.js';
 import { DirectorGossip } from './director-gossip.js';
 import type { ClusterParts } from './director-handlers.js';
@@ -90,7 +85,7 @@ export class ClusterRuntime implements ClusterParts {
   private readonly contact: LeaderContact;
   private readonly ticketKeys: TicketKeys;
   private readonly groupFounding: GroupFoundingDuty;
-  private readonly channels = new Map<NodeId, { readonly address: SocketAddress; readonly channel: RpcChannel }>();
+  private readonly channels: DirectorChannels;
 
   private constructor(
     deps: ClusterRuntimeDependencies,
@@ -134,6 +129,7 @@ export class ClusterRuntime implements ClusterParts {
       stepMs: KEY_STEP_LEASES * deps.leaseMs,
       onKeys: (keys) => this.gossip.useKeys(keys),
     });
+    this.channels = new DirectorChannels({ open: deps.open, addressOf: (node) => this.addressOf(node) });
     this.groupRecords = new GroupRecords(metadata);
     this.groupFounding = new GroupFoundingDuty({
       ...{ group, records: this.groupRecords, clock, logger },
@@ -146,7 +142,8 @@ export class ClusterRuntime implements ClusterParts {
       groups: this.groups,
       coming: () => this.lateGroups.coming(),
       stuck: () => this.lateGroups.stuck(),
-      forward: (to, request, timeoutMs, signal) => this.forwardChange(to, request, timeoutMs, signal),
+      forward: (to, request, timeoutMs, signal) =>
+        this.channels.unary(to, CHANGE, request, { priority: 'control', timeoutMs, signal, waitForReady: true }),
       clock,
       logger,
     });
@@ -161,6 +158,7 @@ export class ClusterRuntime implements ClusterParts {
     });
     this.directory.onChange(() => {
       this.learnDirectors();
+      this.channels.refresh();
       this.gossip.join();
     });
     this.contact.onLost(() => this.greet());
@@ -254,7 +252,7 @@ export class ClusterRuntime implements ClusterParts {
 
   /** `HOST:PORT` of a director, when it is known. */
   addressText(director: NodeId): string | undefined {
-    const address = this.directory.addressOf(director) ?? this.book.get(director);
+    const address = this.addressOf(director);
     return address === undefined ? undefined : formatAddress(address);
   }
 
@@ -278,7 +276,7 @@ export class ClusterRuntime implements ClusterParts {
     this.metadata.close();
     await this.groups.close();
     await this.network.close();
-    await Promise.all([...this.channels.values()].map(({ channel }) => channel.close()));
+    await this.channels.close();
   }
 
   /** Commands for the metadata get the leader's time here, wherever they come from. */
@@ -299,8 +297,8 @@ export class ClusterRuntime implements ClusterParts {
     const self = { node, dataId: memory.record.dataId, address: formatAddress(address) };
     const admission = {
       others: () => this.otherNodes(),
-      call: async (to: NodeId, method: MethodRef, request: unknown, options: CallOptions) =>
-        await this.channelTo(to).unary(method, request, options),
+      call: (to: NodeId, method: MethodRef, request: unknown, options: CallOptions) =>
+        this.channels.unary(to, method, request, options),
     };
     return new LateGroups({
       ...{ node, memory, storage, userGroups, clock, random, logger, onFailed },
@@ -340,25 +338,8 @@ export class ClusterRuntime implements ClusterParts {
     });
   }
 
-  private async forwardChange(
-    to: NodeId,
-    request: MembershipRequest,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    const channel = this.channelTo(to);
-    return await channel.unary(CHANGE, request, { priority: 'control', timeoutMs, signal, waitForReady: true });
-  }
-
-  private channelTo(node: NodeId): RpcChannel {
-    const address = this.directory.addressOf(node) ?? this.book.get(node);
-    if (address === undefined) throw RpcError.of('NO_LEADER', `the address of director ${node} is not known`);
-    const known = this.channels.get(node);
-    if (known !== undefined && known.address === address) return known.channel;
-    void known?.channel.close();
-    const channel = this.deps.open({ address, role: 'director', id: node });
-    this.channels.set(node, { address, channel });
-    return channel;
+  private addressOf(node: NodeId): SocketAddress | undefined {
+    return this.directory.addressOf(node) ?? this.book.get(node);
   }
 }
 

@@ -157,9 +157,13 @@ export class Membership {
     try {
       const reply = await this.deps.forward(leader, request, timeoutMs, replaced.signal);
       return decodeMembershipReply(reply).groups[0];
-    } catch (error) {
-      if (!replaced.signal.aborted) throw error;
-      throw RpcError.of('PROPOSAL_UNKNOWN', `director ${leader} leads no more`, { maybeExecuted: true, cause: error });
+    } catch (thrown) {
+      const cause = RpcError.from(thrown);
+      const why = `director ${leader} leads no more`;
+      if (replaced.signal.aborted) throw RpcError.of('PROPOSAL_UNKNOWN', why, { maybeExecuted: true, cause });
+      // It was started again without the group: another one will lead.
+      if (cause.reason === 'GROUP_UNKNOWN') throw RpcError.of('NOT_LEADER', why, { cause });
+      throw cause;
     } finally {
       stopListening();
     }

@@ -69,6 +69,7 @@ function world() {
     cluster: { id: 'c', founders: { d1: 'disk-1', d2: 'disk-2' }, members: { 0: 1, 1: 1 } },
     book: new AddressBook({}, () => undefined),
   });
+  const forward = { to: (_to: string): Promise<unknown> => Promise.reject(new Error('nobody to forward to')) };
   const coming: GroupId[] = [];
   const stuck: GroupId[] = [];
   const membership = new Membership({
@@ -76,7 +77,7 @@ function world() {
     groups: directors,
     coming: () => coming,
     stuck: () => stuck,
-    forward: () => Promise.reject(new Error('nobody to forward to')),
+    forward: (to) => forward.to(to),
     clock,
     logger: silentLogger,
   });
@@ -85,7 +86,7 @@ function world() {
       ({ members }) => members,
       (error: RpcError) => error.reason,
     );
-  return { clock, groups, admission, membership, records, coming, stuck, admit };
+  return { clock, groups, admission, membership, records, forward, coming, stuck, admit };
 }
 
 describe('director: members and their data directories', () => {
@@ -169,6 +170,28 @@ describe('director: members and their data directories', () => {
     groups.all.set(7 as GroupId, { name: '7', group: groups.group(7) });
     await settle(clock, change);
     expect(groups.changed).to.deep.equal([1, 7, 0]);
+  });
+
+  it('waits for the next leader of a group when the last one was started again without it', async () => {
+    const { groups, membership, clock, forward } = world();
+    const led = groups.group(1);
+    const asked: string[] = [];
+    forward.to = async (to) => {
+      asked.push(to);
+      groups.all.set(1 as GroupId, { name: '1', group: led });
+      throw RpcError.of('GROUP_UNKNOWN', 'this director runs no group 1');
+    };
+    const following = {
+      leadership: { term: 1, leader: nodeId('d2'), isLeading: false },
+      onLeadership: () => () => undefined,
+      status: () => ({ ...led.status(), role: 'follower' }),
+    } as unknown as RaftGroup;
+    groups.all.set(1 as GroupId, { name: '1', group: following });
+    const change = membership.change({ action: 'remove', node: nodeId('d2'), group: 1 }, 10_000);
+    change.catch(() => undefined);
+    await clock.advance(1_000);
+    expect(await change).to.deep.equal({ groups: [{ group: 1, index: 7 }] });
+    expect(asked).to.deep.equal(['d2']);
   });
 
   it('does not wait for a group that cannot run here, and removes nobody without it', async () => {
