@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import {
+  type ClusterAdmin,
   ClusterClient,
+  connectDirectors,
   DevelopmentCa,
   Director,
+  type DirectorClient,
   type DirectorOptions,
   type FlotillaError,
   formatAddress,
@@ -14,7 +17,7 @@ import { temporaryDirectory } from '../../support/certs.js';
 /** Directors in this process, on real sockets and files. */
 export class Directors {
   readonly running = new Map<string, Director>();
-  readonly clients: ClusterClient[] = [];
+  readonly clients: (ClusterClient | DirectorClient)[] = [];
   private readonly dir = temporaryDirectory();
   private readonly ca = DevelopmentCa.ephemeral();
   private lives = 0;
@@ -28,10 +31,19 @@ export class Directors {
 
   /** Adds `id` to the cluster of `director`. */
   async add(director: Director, id: string): Promise<void> {
-    const tls = await this.tls('client', 'operator');
-    const client = await ClusterClient.connect({ directors: [formatAddress(director.address)], tls });
-    await client.admin.addDirector(id);
-    await client.close();
+    const admin = await this.adminAt(director);
+    await admin.addDirector(id);
+  }
+
+  /**
+   * Orders to one director. Those of a `ClusterClient` go to the one that feeds its registry, and fail when it takes
+   * another one meanwhile: on a busy machine that happens.
+   */
+  async adminAt(director: Director): Promise<ClusterAdmin> {
+    const address = formatAddress(director.address);
+    const client = await connectDirectors({ directors: [address], tls: await this.tls('client', 'operator') });
+    this.clients.push(client);
+    return client.admin(address);
   }
 
   dataDir(id: string): string {
