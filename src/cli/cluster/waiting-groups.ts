@@ -1,7 +1,7 @@
 import type { WaitingGroup } from '../../index.js';
 import type { Survey } from './ask-directors.js';
 
-/** The groups that do not run at all directors, for people: one text for each group, none when all run. */
+/** The groups that not all directors take part in, for people: one text for each group, none when all do. */
 export function formatWaitingGroups({ answering }: Survey): string[] {
   const seen = answering.flatMap(({ status }) =>
     (status.waitingGroups ?? []).map((group) => ({ director: status.id, group })),
@@ -18,7 +18,7 @@ export function formatWaitingGroups({ answering }: Survey): string[] {
 
 /** What one director says of it. */
 function stateAt(director: string, { hasBegun, missing, problem }: WaitingGroup): string[] {
-  if (problem !== undefined) return [`does not run at ${director}: ${problem}`];
+  if (problem !== undefined) return [`${director} takes no part: ${problem}`];
   if (hasBegun) return [`does not run at ${director} yet`];
   if (missing.length === 0) return ['is about to begin'];
   return [`waits until these directors are restarted with it in their options: ${missing.join(', ')}`];

@@ -1,4 +1,4 @@
-import type { ClusterStatus, GroupStatus } from '../../index.js';
+import type { ClusterStatus, GroupStatus, WaitingGroup } from '../../index.js';
 import { countersOf, type Metric, processMetrics, single } from './prometheus.js';
 
 /** A director's status as metrics; those of its Raft groups carry the label `group`. */
@@ -18,13 +18,13 @@ export function directorMetrics(status: ClusterStatus): Metric[] {
     single('gauge', 'registry_revision', 'Revision of the worker registry.', status.registry.revision),
     single('gauge', 'registry_watchers', 'Clients that watch the registry.', status.registry.watchers),
     single('gauge', 'calls_in_flight', 'Calls in progress at this node.', status.inFlight),
-    ...groupMetrics(status.groups),
+    ...groupMetrics(status.groups, status.waitingGroups ?? []),
     ...countersOf(status.counters),
     ...processMetrics(),
   ];
 }
 
-function groupMetrics(groups: readonly GroupStatus[]): Metric[] {
+function groupMetrics(groups: readonly GroupStatus[], waiting: readonly WaitingGroup[]): Metric[] {
   if (groups.length === 0) return [];
   return [
     gauge(groups, 'raft_is_leader', '1 at the leader of the group.', ({ role }) => Number(role === 'leader')),
@@ -42,6 +42,7 @@ function groupMetrics(groups: readonly GroupStatus[]): Metric[] {
       Number(isDiskFull),
     ),
     membersOf(groups),
+    waitingOf(waiting),
     ...groupCounters(groups),
   ];
 }
@@ -69,6 +70,19 @@ function membersOf(groups: readonly GroupStatus[]): Metric {
     })),
   );
   return { name: 'raft_members', type: 'gauge', help: 'Members of the group by role.', samples };
+}
+
+function waitingOf(groups: readonly WaitingGroup[]): Metric {
+  const begun = groups.filter(({ hasBegun }) => hasBegun).length;
+  return {
+    name: 'raft_groups_waiting',
+    type: 'gauge',
+    help: 'Groups that this director takes no part in: that have not begun, or that run elsewhere.',
+    samples: [
+      { labels: { state: 'not_begun' }, value: groups.length - begun },
+      { labels: { state: 'begun' }, value: begun },
+    ],
+  };
 }
 
 /** One metric per counter, with a sample per group. */

@@ -52,7 +52,10 @@ export interface GroupStatus {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-/** A group of the users' own that does not run at a director: it was added to the options of a cluster that exists. */
+/**
+ * A group of the users' own that a director takes no part in: it was added to the options of a cluster that exists, the
+ * director was started without it, or was removed from it.
+ */
 export interface WaitingGroup {
   readonly id: number;
   readonly name: string;

@@ -106,6 +106,20 @@ describe('what directors say', () => {
     expect(text.match(/^# TYPE flotilla_raft_elections_total counter$/gm)).to.have.length(1);
     expect(formatMetrics(directorMetrics(status('d1', [])))).to.not.include('raft');
   });
+
+  it('are counted as metrics while the director takes no part in them', () => {
+    const waiting = { id: 7, name: 'stock', hasBegun: false, missing: ['d2'] };
+    const removed = { ...waiting, id: 8, hasBegun: true, missing: [], problem: 'removed' };
+    const counts = (waitingGroups: readonly (typeof waiting)[]) => {
+      const text = formatMetrics(directorMetrics({ ...status('d1', [group()]), waitingGroups }));
+      return [...text.matchAll(/^flotilla_raft_groups_waiting(.*)$/gm)].map(([, sample]) => sample);
+    };
+    expect(counts([])).to.deep.equal(['{state="not_begun"} 0', '{state="begun"} 0']);
+    expect(counts([waiting, { ...waiting, id: 9 }, removed])).to.deep.equal([
+      '{state="not_begun"} 2',
+      '{state="begun"} 1',
+    ]);
+  });
 });
 
 describe('groups that wait', () => {
@@ -128,9 +142,15 @@ describe('groups that wait', () => {
     const answers = survey(
       { ...status('d1', []), waitingGroups: [begun] },
       { ...status('d2', []), waitingGroups: [{ ...begun, problem: 'another data directory' }] },
+      { ...status('d3', []), waitingGroups: [{ ...begun, problem: 'this director was removed from group 7' }] },
     );
     expect(formatWaitingGroups(answers)).to.deep.equal([
-      'group 7 (stock)\ndoes not run at d1 yet\ndoes not run at d2: another data directory',
+      [
+        'group 7 (stock)',
+        'does not run at d1 yet',
+        'd2 takes no part: another data directory',
+        'd3 takes no part: this director was removed from group 7',
+      ].join('\n'),
     ]);
   });
 });
