@@ -18,6 +18,7 @@ describe('the members of a cluster', function () {
   it('grow from one to three under writes, survive the first one, and take a lost disk as a new member', async () => {
     const first = await directors.start('d1', {});
     const client = await directors.client();
+    const admin = await directors.adminAt(first);
     const seed = formatAddress(first.address);
     let written = 0;
     let isWriting = true;
@@ -27,27 +28,29 @@ describe('the members of a cluster', function () {
 
     for (const id of ['d2', 'd3']) {
       expect(await codeOf(directors.start(id, { join: seed }))).to.equal('NOT_ADMITTED');
-      await client.admin.addDirector(id);
+      await admin.addDirector(id);
       await directors.start(id, { join: seed });
-      await client.admin.promoteDirector(id);
+      await admin.promoteDirector(id);
     }
     expect(votersOf(directors.running.get('d2'))).to.have.members(['d1', 'd2', 'd3']);
 
-    await client.admin.transferLeadership('d2');
+    await admin.transferLeadership('d2');
     await directors.running.get('d1')?.close();
     const before = written;
     while (written < before + 20) await new Promise((resolve) => setTimeout(resolve, 10));
 
     // The disk of d1 is lost: neither its old command line nor its old id brings it back.
-    const join_ = formatAddress((directors.running.get('d2') as Director).address);
+    const second = directors.running.get('d2') as Director;
+    const join_ = formatAddress(second.address);
     expect(await codeOf(directors.start('d1', { join: join_ }, directors.emptyDisk('d1')))).to.equal(
       'MEMBER_DATA_LOST',
     );
-    await client.admin.removeDirector('d1');
-    expect(await codeOf(client.admin.removeDirector('d1'))).to.equal('MEMBERSHIP_INVALID');
-    await client.admin.addDirector('d1');
+    const next = await directors.adminAt(second);
+    await next.removeDirector('d1');
+    expect(await codeOf(next.removeDirector('d1'))).to.equal('MEMBERSHIP_INVALID');
+    await next.addDirector('d1');
     await directors.start('d1', { join: join_ }, directors.emptyDisk('d1'));
-    await client.admin.promoteDirector('d1');
+    await next.promoteDirector('d1');
 
     isWriting = false;
     await writing;
@@ -69,30 +72,30 @@ describe('the members of a cluster', function () {
 
   it('that are removed say so and end', async () => {
     const first = await directors.start('d1', {});
-    const client = await directors.client();
-    await client.admin.addDirector('d2');
+    const admin = await directors.adminAt(first);
+    await admin.addDirector('d2');
     const second = await directors.start('d2', { join: formatAddress(first.address) });
-    await client.admin.promoteDirector('d2');
-    await client.admin.removeDirector('d2');
+    await admin.promoteDirector('d2');
+    await admin.removeDirector('d2');
     const error = await second.failed;
     expect(error.code).to.equal('MEMBER_UNKNOWN');
     expect(error.message).to.match(/director d2 was removed from the cluster/);
-    await client.metadata.put('still', 'there');
+    await first.metadata.put('still', 'there');
   });
 
   it('say that the leader was removed although it ended before it could', async () => {
     const first = await directors.start('d1', {});
-    const client = await directors.client();
+    const admin = await directors.adminAt(first);
     const join = formatAddress(first.address);
     for (const id of ['d2', 'd3']) {
-      await client.admin.addDirector(id);
+      await admin.addDirector(id);
       const added = await directors.start(id, { join });
       void added.failed.then(() => added.close());
-      await client.admin.promoteDirector(id);
+      await admin.promoteDirector(id);
     }
-    await client.admin.transferLeadership('d2');
-    // d1, the only one that the client was told of, passes it on to d2, and has to find the next leader.
-    await client.admin.removeDirector('d2', { timeoutMs: 30_000 });
+    await admin.transferLeadership('d2');
+    // d1, which is asked, passes it on to d2, and has to find the next leader.
+    await admin.removeDirector('d2', { timeoutMs: 30_000 });
     expect(votersOf(first)).to.have.members(['d1', 'd3']);
   });
 });
