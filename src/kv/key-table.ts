@@ -1,11 +1,12 @@
-import { intsAt, NO_ROW, RowPages } from './row-pages.js';
+import { bytesAt, intsAt, NO_ROW, RowPages } from './row-pages.js';
 import { compareKeys, SortedMap } from './sorted-map.js';
 
 /**
  * The keys that have versions, each under a number: a row with its oldest and newest version.
  *
  * ```
- *   ints   0 newest version · 1 oldest version · 2 bytes of the key
+ *   ints    0 newest version · 1 oldest version · 2 bytes of the key · 3 bytes of its name in the row, 0 for none
+ *   bytes   16 ... 55 the name, if it is that short and in ASCII
  * ```
  */
 export class KeyTable {
@@ -23,22 +24,32 @@ export class KeyTable {
 
   /** {@link find} for a key in ASCII that stands in `bytes` from `from` to `to`; `hash` is any function of its bytes. */
   findBytes(bytes: Buffer, from: number, to: number, hash: number): number {
-    const at = hash & (this.found.length - 1);
-    const key = this.found[at] as number;
-    if (key !== NO_ROW && isName(this.names[key] as string, bytes, from, to)) return key;
+    const { found } = this;
+    const at = hash & (found.length - 1);
+    const first = found[at] as number;
+    if (first !== NO_ROW && this.isName(first, bytes, from, to)) return first;
+    const second = found[at ^ 1] as number;
+    if (second !== NO_ROW && this.isName(second, bytes, from, to)) return second;
     const looked = this.find(bytes.toString('latin1', from, to));
-    if (looked !== NO_ROW) this.found[at] = looked;
+    if (looked === NO_ROW) return looked;
+    // The one that was asked for last is looked at first.
+    found[at ^ 1] = first;
+    found[at] = looked;
     return looked;
   }
 
   /** A new key; it must be given a version. */
   add(name: string): number {
     const key = this.rows.take();
-    const { ints } = this.rows.own(key);
+    const { ints, bytes } = this.rows.own(key);
     const at = intsAt(key);
+    const size = Buffer.byteLength(name);
+    const isShort = size === name.length && size <= NAME_BYTES_MAX;
     ints[at + NEWEST] = NO_ROW;
     ints[at + OLDEST] = NO_ROW;
-    ints[at + KEY_BYTES] = Buffer.byteLength(name);
+    ints[at + KEY_BYTES] = size;
+    ints[at + NAME_BYTES] = isShort ? size : 0;
+    if (isShort) for (let i = 0; i < size; i += 1) bytes[bytesAt(key) + NAME + i] = name.charCodeAt(i);
     this.names[key] = name;
     this.byName.set(name, key);
     this.ordered.set(name, key);
@@ -51,6 +62,7 @@ export class KeyTable {
   delete(key: number): void {
     const name = this.nameOf(key);
     this.names[key] = '';
+    this.rows.own(key).ints[intsAt(key) + NAME_BYTES] = 0;
     this.byName.delete(name);
     this.ordered.delete(name);
     this.rows.release(key);
@@ -98,9 +110,21 @@ export class KeyTable {
     copy.ordered = this.ordered.copy();
     return copy;
   }
+
+  /** Whether a key, or one that was deleted, has the name in ASCII that stands in `bytes` from `from` to `to`. */
+  private isName(key: number, bytes: Buffer, from: number, to: number): boolean {
+    const page = this.rows.page(key);
+    const size = page.ints[intsAt(key) + NAME_BYTES] as number;
+    if (size === 0) return isText(this.names[key] as string, bytes, from, to);
+    if (size !== to - from) return false;
+    // In the row, where the versions stand too: the name itself would be two more places of memory to wait for.
+    const start = bytesAt(key) + NAME;
+    for (let at = 0; at < size; at += 1) if (page.bytes[start + at] !== bytes[from + at]) return false;
+    return true;
+  }
 }
 
-function isName(name: string, bytes: Buffer, from: number, to: number): boolean {
+function isText(name: string, bytes: Buffer, from: number, to: number): boolean {
   if (name.length !== to - from) return false;
   for (let at = 0; at < name.length; at += 1) if (name.charCodeAt(at) !== bytes[from + at]) return false;
   return true;
@@ -109,6 +133,10 @@ function isName(name: string, bytes: Buffer, from: number, to: number): boolean 
 const NEWEST = 0;
 const OLDEST = 1;
 const KEY_BYTES = 2;
+const NAME_BYTES = 3;
+/** Among the bytes of the row. */
+const NAME = 16;
+const NAME_BYTES_MAX = 40;
 const FOUND_MIN = 1_024;
 /** 4 MiB. */
 const FOUND_MAX = 1 << 20;

@@ -102,11 +102,12 @@ export class RowPages {
   }
 }
 
-/** Two views of the same memory. */
+/** Views of the same memory. */
 export interface RowPage {
   readonly epoch: number;
   readonly cells: Float64Array;
   readonly ints: Int32Array;
+  readonly bytes: Uint8Array;
 }
 
 interface PageBook {
@@ -127,6 +128,11 @@ export function intsAt(row: number): number {
   return (row & (PAGE_ROWS - 1)) << 4;
 }
 
+/** Where a row begins among the bytes of its page. */
+export function bytesAt(row: number): number {
+  return (row & (PAGE_ROWS - 1)) << 6;
+}
+
 /** @param firstRow when all rows are free: the first one's number */
 function newPage(epoch: number, firstRow = NO_ROW): RowPage {
   const cells = new Float64Array(PAGE_ROWS * 8);
@@ -136,7 +142,7 @@ function newPage(epoch: number, firstRow = NO_ROW): RowPage {
       ints[intsAt(row) + NEXT_FREE] = row + 1 < PAGE_ROWS ? firstRow + row + 1 : NO_ROW;
     }
   }
-  return { epoch, cells, ints };
+  return { epoch, cells, ints, bytes: new Uint8Array(cells.buffer) };
 }
 
 /** In the place of a row: none. */
