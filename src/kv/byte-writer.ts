@@ -62,6 +62,7 @@ export class ByteWriter {
   }
 
   text(value: string): void {
+    if (value.length < 0x80 && this.shortText(value)) return;
     const size = Buffer.byteLength(value);
     this.uint(size);
     this.reserve(size);
@@ -100,6 +101,21 @@ export class ByteWriter {
     this.bytes.copy(taken, 0, 0, this.end);
     this.end = 0;
     return taken;
+  }
+
+  /** False, and nothing is written, when it is not all ASCII. What most texts are, without a call into the system. */
+  private shortText(value: string): boolean {
+    const { length } = value;
+    this.reserve(1 + length);
+    const { bytes, end } = this;
+    bytes[end] = length;
+    for (let at = 0; at < length; at += 1) {
+      const unit = value.charCodeAt(at);
+      if (unit >= 0x80) return false;
+      bytes[end + 1 + at] = unit;
+    }
+    this.end = end + 1 + length;
+    return true;
   }
 
   private reserve(size: number): void {

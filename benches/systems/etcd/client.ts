@@ -1,4 +1,4 @@
-import type { BenchKey } from '../raft/keys.js';
+import { type BenchKey, bytesOf } from '../raft/keys.js';
 import type { RaftClient, ReadKind } from '../raft/types.js';
 import { GrpcConnection } from './grpc-connection.js';
 import { holdsValue, putRequest, rangeRequest, statusOf } from './messages.js';
@@ -30,17 +30,17 @@ class EtcdClient implements RaftClient {
   }
 
   write(key: BenchKey, value: Uint8Array): Promise<unknown> {
-    return this.connection(this.leader).call(PUT, putRequest(key.bytes, value));
+    return this.connection(this.leader).call(PUT, putRequest(bytesOf(key), value));
   }
 
   async read(key: BenchKey, kind: ReadKind): Promise<unknown> {
-    const reply = await this.connection(this.leader).call(RANGE, rangeRequest(key.bytes, kind === 'eventual'));
+    const reply = await this.connection(this.leader).call(RANGE, rangeRequest(bytesOf(key), kind === 'eventual'));
     if (!holdsValue(reply, VALUE_BYTES_MIN)) throw new Error('a key of the bench is not there');
     return reply;
   }
 
   async attemptWrite(key: BenchKey, value: Uint8Array, attempt: number): Promise<unknown> {
-    return await this.connection(attempt % this.ports.length).call(PUT, putRequest(key.bytes, value));
+    return await this.connection(attempt % this.ports.length).call(PUT, putRequest(bytesOf(key), value));
   }
 
   async refresh(): Promise<void> {

@@ -3,7 +3,7 @@ import { parseDirectorOptions } from '../../../src/config/index.js';
 import { Director, letHeapGrow } from '../../../src/index.js';
 import { serveRequests } from '../../harness/child.js';
 import { closedLoop } from '../../harness/load.js';
-import { keySequence, VALUE } from '../raft/keys.js';
+import { keySequence, textOf, VALUE } from '../raft/keys.js';
 import type { RaftJob } from '../raft/types.js';
 import type { TlsMaterial } from '../types.js';
 
@@ -31,7 +31,7 @@ serveRequests({
   measure: (job: RaftJob, emit) => {
     const { metadata } = started();
     const key = keySequence(0);
-    const write = () => metadata.put(key().text, VALUE);
+    const write = () => metadata.put(textOf(key()), VALUE);
     return closedLoop(write, { ...job, onMeasuring: () => emit('measuring') });
   },
 });

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { serveRequests } from '../../harness/child.js';
 import { closedLoop } from '../../harness/load.js';
 import { connectRaftClient } from './clients.js';
-import { KEY_COUNT, keyOf, keySequence, VALUE } from './keys.js';
+import { KEY_COUNT, keySequence, VALUE } from './keys.js';
 import type { RaftClient, RaftJob } from './types.js';
 
 const [system = '', number = '0'] = process.argv.slice(2);
@@ -18,7 +18,7 @@ serveRequests({
   fill: async () => {
     let next = 0;
     const writer = async () => {
-      while (next < KEY_COUNT) await connected().write(keyOf(next++), VALUE);
+      while (next < KEY_COUNT) await connected().write(next++, VALUE);
     };
     await Promise.all(Array.from({ length: FILL_CONCURRENCY }, writer));
   },

@@ -1,14 +1,18 @@
 import { expect } from 'chai';
 import { putRequest, rangeRequest, statusOf } from '../../../benches/systems/etcd/messages.js';
 import { share } from '../../../benches/systems/raft/contender.js';
-import { KEY_COUNT, keySequence, VALUE } from '../../../benches/systems/raft/keys.js';
+import { bytesOf, KEY_COUNT, keySequence, textOf, VALUE } from '../../../benches/systems/raft/keys.js';
 
 describe('the raft suite', () => {
   it('uses 8-byte keys, each once before any comes again, and 256-byte values', () => {
     const key = keySequence(2);
-    const seen = new Set(Array.from({ length: KEY_COUNT }, () => key().bytes.toString('latin1')));
+    const seen = new Set(Array.from({ length: KEY_COUNT }, key));
     expect(seen.size).to.equal(KEY_COUNT);
-    for (const one of seen) expect(one).to.have.length(8);
+    expect(new Set([...seen].map(textOf)).size).to.equal(KEY_COUNT);
+    for (const one of seen) {
+      expect(textOf(one)).to.have.length(8);
+      expect(bytesOf(one).toString('latin1')).to.equal(textOf(one));
+    }
     expect(VALUE).to.have.length(256);
   });
 
