@@ -177,6 +177,7 @@ export class ConnectionKeeper implements ConnectionOwner {
       if (this.dialing === undefined) this.unavailable(reason);
       else this.setState('connecting');
     }
+    this.listener.onIdle(); // its calls have failed
   }
 
   // Private

@@ -156,15 +156,15 @@ export class RpcChannel implements Caller {
   }
 
   /**
-   * Waits until no call is in progress, at most `timeoutMs`, and closes; resolves to whether all calls had ended. The
-   * caller makes no new calls meanwhile.
+   * Waits until no call is in progress, at most `timeoutMs` (default: as long as the calls may take), and closes; resolves
+   * to whether all calls had ended. The caller makes no new calls meanwhile. `close` ends it at once.
    */
-  async drain(options: { readonly timeoutMs: number }): Promise<boolean> {
+  async drain({ timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<boolean> {
     if (this.inFlight > 0) {
       await new Promise<void>((resolve) => {
-        const timer = this.options.clock.setTimer(options.timeoutMs, resolve);
+        const timer = timeoutMs === undefined ? undefined : this.options.clock.setTimer(timeoutMs, resolve);
         this.idleWaiters.push(() => {
-          timer.cancel();
+          timer?.cancel();
           resolve();
         });
       });

@@ -338,6 +338,18 @@ onBothTransports('a channel', (world) => {
     server.gate.open('');
   });
 
+  it('drains after calls that ended with their connection, however long that takes', async () => {
+    const { client, channel } = setUp();
+    const lost = [errorOf(client.wait(null, { idempotent: false })), errorOf(collect(client.feed(null)))];
+    await world().until('the handlers', () => server.started === 2);
+    const drained = channel.drain();
+    cutConnections();
+    expect((await Promise.all(lost)).map(({ reason }) => reason)).to.deep.equal(['CONNECTION_LOST', 'CONNECTION_LOST']);
+    expect(await world().run(drained)).to.equal(true);
+    expect(channel.state).to.equal('closed');
+    server.gate.open('');
+  });
+
   it('closes at once with everything in it failing, also by `await using`', async () => {
     const { client, channel } = setUp();
     const running = [client.wait(null), client.busy(2), collect(client.feed(null))].map((call) => errorOf(call));
