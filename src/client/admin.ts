@@ -1,6 +1,4 @@
-import { RpcError } from '../base/index.js';
-import { type CallOptions, type MethodRef, methodName } from '../rpc/index.js';
-import type { NodeChannel } from './node-channel.js';
+import { type Caller, type CallOptions, type MethodRef, methodName } from '../rpc/index.js';
 import {
   DirectorService,
   decodeMembershipReply,
@@ -22,12 +20,13 @@ export type MembershipChange = MembershipReply['groups'];
  * Administers the directors of the cluster. Each change is made by the leader, whichever director is asked, and is
  * complete when the promise resolves. A change that failed half way may be repeated.
  *
- * All throw RpcError `MEMBERSHIP_INVALID`, `MEMBERSHIP_BUSY`, `NO_LEADER`, `FORBIDDEN`, `NOT_CONNECTED`.
+ * All throw RpcError `MEMBERSHIP_INVALID`, `MEMBERSHIP_BUSY`, `NO_LEADER`, `FORBIDDEN`; `NOT_CONNECTED` when no director
+ * could be reached in time; `CONNECTION_LOST` or `DEADLINE` when it is not known what became of the order; `CLOSED`.
  */
 export class ClusterAdmin {
-  private readonly director: () => NodeChannel | undefined;
+  private readonly director: Pick<Caller, 'unary' | 'serverStream'>;
 
-  constructor(director: () => NodeChannel | undefined) {
+  constructor(director: Pick<Caller, 'unary' | 'serverStream'>) {
     this.director = director;
   }
 
@@ -68,26 +67,20 @@ export class ClusterAdmin {
     options: Pick<AdminOptions, 'signal' | 'timeoutMs'> = {},
   ): Promise<{ readonly version: number }> {
     const { timeoutMs = TIMEOUT_MS, signal } = options;
-    const reply = await this.channel().unary(ROTATE, {}, { priority: 'control', timeoutMs, signal });
+    const reply = await this.director.unary(ROTATE, {}, { priority: 'control', timeoutMs, signal });
     return { version: Number((reply as { readonly version?: unknown } | undefined)?.version) };
   }
 
   /** The bytes of a backup of the metadata that users stored; see `flotilla restore`. */
   backup(options?: Pick<CallOptions, 'signal' | 'timeoutMs'>): AsyncIterable<Uint8Array> {
-    return this.channel().serverStream(BACKUP, {}, options) as AsyncIterable<Uint8Array>;
+    return this.director.serverStream(BACKUP, {}, options) as AsyncIterable<Uint8Array>;
   }
 
   private async change(request: MembershipRequest, options: AdminOptions = {}): Promise<MembershipChange> {
     const { timeoutMs = TIMEOUT_MS, signal, group } = options;
     const callOptions = { priority: 'control', timeoutMs, signal } as const;
-    const reply = await this.channel().unary(CHANGE, { ...request, group }, callOptions);
+    const reply = await this.director.unary(CHANGE, { ...request, group }, callOptions);
     return decodeMembershipReply(reply).groups;
-  }
-
-  private channel(): NodeChannel {
-    const director = this.director();
-    if (director === undefined) throw RpcError.of('NOT_CONNECTED', 'no director can be reached at the moment');
-    return director;
   }
 }
 

@@ -19,6 +19,7 @@ import type { CallEnvironment } from './call-environment.js';
 import type { ClientStats, WorkerStats } from './client-stats.js';
 import { ClusterCall } from './cluster-call.js';
 import { clusterBidiStream, clusterClientStream, clusterServerStream } from './cluster-stream.js';
+import { FollowedDirector } from './followed-director.js';
 import type { Metadata } from './metadata/index.js';
 import { pause } from './pause.js';
 import { type ClusterMember, ClusterService, type ClusterStatus } from './protocol/index.js';
@@ -63,7 +64,7 @@ export class ClusterCaller implements Caller<ClusterCallOptions>, AsyncDisposabl
     this.watcher = deps.watcher;
     this.openMetadata = deps.openMetadata;
     this.dispose = deps.dispose;
-    this.admin = new ClusterAdmin(() => this.watcher.director);
+    this.admin = new ClusterAdmin(new FollowedDirector(deps.watcher, deps.env));
     if (deps.interceptors.length > 0) {
       this.invoke = chainClient<ClusterCallOptions>(deps.interceptors, (request) => this.carry(request));
     }

@@ -66,7 +66,7 @@ export class DirectorClient implements AsyncDisposable {
 
   /** Administers the cluster through the director at an address. */
   admin(address: string): ClusterAdmin {
-    return new ClusterAdmin(() => this.channel(this.channels, address));
+    return new ClusterAdmin(this.channel(this.channels, address));
   }
 
   /** What one director says about itself and the cluster. */

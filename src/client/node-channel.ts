@@ -21,6 +21,9 @@ export interface NodeChannel extends Caller {
   onState(listener: (state: NodeChannelState) => void): () => void;
   connect(): void;
   ready(timeoutMs: number): Promise<void>;
+  /** Closes when the last call in progress has ended, at most `timeoutMs` later; resolves to whether all had ended. */
+  drain(options?: { readonly timeoutMs?: number | undefined }): Promise<boolean>;
+  /** Fails all calls with `CLOSED`. */
   close(): Promise<void>;
 }
 

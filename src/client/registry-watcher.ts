@@ -31,6 +31,8 @@ export class RegistryWatcher {
   private readonly ended = new AbortController();
   private readonly synced = deferred<void>();
   private channel: NodeChannel | undefined;
+  /** To directors that were left, until their last call has ended. */
+  private readonly left = new Set<NodeChannel>();
   private running: Promise<void> | undefined;
   private failures = 0;
   private connected = false;
@@ -92,7 +94,7 @@ export class RegistryWatcher {
     if (this.ended.signal.aborted) return;
     this.ended.abort();
     this.synced.reject(RpcError.of('CLOSED', 'the client was closed'));
-    await this.running;
+    await Promise.all([this.running, ...[...this.left].map((channel) => channel.close())]);
   }
 
   private async run(): Promise<void> {
@@ -141,8 +143,18 @@ export class RegistryWatcher {
       silence.stop();
       this.channel = undefined;
       this.ended.signal.removeEventListener('abort', stop);
-      await channel.close();
+      await this.leave(channel);
     }
+  }
+
+  /** What was asked there is still answered there, at most until the client is closed. */
+  private async leave(channel: NodeChannel): Promise<void> {
+    if (this.ended.signal.aborted) {
+      await channel.close();
+      return;
+    }
+    this.left.add(channel);
+    void channel.drain().finally(() => this.left.delete(channel));
   }
 
   private silenceText(): string {

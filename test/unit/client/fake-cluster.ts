@@ -3,6 +3,7 @@ import { assembleClient } from '../../../src/client/assemble.js';
 import type { CallEnvironment } from '../../../src/client/call-environment.js';
 import { ClusterCaller } from '../../../src/client/cluster-caller.js';
 import type { ChannelTarget, NodeChannel, NodeChannelState, Settle } from '../../../src/client/node-channel.js';
+import type { RegistryWatcher } from '../../../src/client/registry-watcher.js';
 import type { WorkerTable } from '../../../src/client/worker-table.js';
 import { type Options, parseClientOptions } from '../../../src/config/index.js';
 import { silentLogger, type WorkerRecord } from '../../../src/ports/index.js';
@@ -40,6 +41,7 @@ export class FakeChannel implements NodeChannel {
   /** Settles calls by itself when set. */
   auto: ((call: FakeCall) => void) | undefined;
   private readonly listeners = new Set<(state: NodeChannelState) => void>();
+  private onIdle: () => void = () => undefined;
 
   constructor(target: ChannelTarget) {
     this.target = target;
@@ -91,21 +93,36 @@ export class FakeChannel implements NodeChannel {
   /** The oldest call succeeds. */
   answer(value: unknown = 'ok'): void {
     this.calls.shift()?.settle.resolve(value);
+    if (this.calls.length === 0) this.onIdle();
   }
 
   /** The oldest call fails. */
   fail(reason: RpcReason): void {
     this.calls.shift()?.settle.reject(RpcError.of(reason, `fake ${reason}`));
+    if (this.calls.length === 0) this.onIdle();
   }
 
   /** The connection breaks: everything in progress is lost. */
   lose(): void {
     this.setState('unavailable');
     for (const call of this.calls.splice(0)) call.settle.reject(RpcError.of('CONNECTION_LOST', 'fake loss'));
+    this.onIdle();
+  }
+
+  async drain(): Promise<boolean> {
+    if (this.calls.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.onIdle = resolve;
+      });
+    }
+    const wasIdle = this.state !== 'closed';
+    await this.close();
+    return wasIdle;
   }
 
   async close(): Promise<void> {
     this.setState('closed');
+    this.onIdle();
     for (const call of [...this.calls.splice(0), ...this.pings.splice(0)]) {
       call.settle.reject(RpcError.of('CLOSED', 'closed'));
     }
@@ -121,6 +138,8 @@ export class FakeCluster {
   readonly client: ClusterCaller;
   readonly env: CallEnvironment;
   readonly table: WorkerTable;
+  /** It watches once a test starts it. */
+  readonly watcher: RegistryWatcher;
   /** The present channel of each worker. */
   readonly channels = new Map<string, FakeChannel>();
   /** Every channel ever opened. */
@@ -156,6 +175,7 @@ export class FakeCluster {
     });
     this.client = new ClusterCaller(deps);
     this.env = deps.env;
+    this.watcher = deps.watcher;
     const { table } = deps;
     this.table = table;
     table.reset({ epoch: 'e', revision: 0, workers: [] }, 0, 0);
