@@ -77,6 +77,13 @@ export class KeyTable {
     return this.names[key] as string;
   }
 
+  /** The first code unit of the name. */
+  firstUnitOf(key: number): number {
+    const { ints, bytes } = this.rows.page(key);
+    const isShort = (ints[intsAt(key) + NAME_BYTES] as number) > 0;
+    return isShort ? (bytes[bytesAt(key) + NAME] as number) : this.nameOf(key).charCodeAt(0);
+  }
+
   /** What the key counts for, in bytes. */
   bytesOf(key: number): number {
     return this.rows.page(key).ints[intsAt(key) + KEY_BYTES] as number;

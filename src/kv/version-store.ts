@@ -107,6 +107,11 @@ export class VersionStore {
     return this.keys.nameOf(this.versions.keyOf(version));
   }
 
+  /** The first code unit of that key. */
+  firstUnitOf(version: number): number {
+    return this.keys.firstUnitOf(this.versions.keyOf(version));
+  }
+
   revisionOf(version: number): number {
     return this.versions.modRevisionOf(version);
   }

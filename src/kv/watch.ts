@@ -127,8 +127,9 @@ export class WatchHub {
   store: VersionStore;
   private readonly byKey = new Map<string, Set<KvWatch>>();
   private readonly byRange = new Set<KvWatch>();
-  /** No watch of a range wants a key that begins with a higher code unit. */
+  /** No watch of a range wants a key that begins with a higher code unit, and none of one key. */
   private lastUnit = -1;
+  private lastKeyUnit = -1;
   private changed: { readonly key: string; readonly revision: number }[] = [];
 
   constructor(store: VersionStore) {
@@ -150,6 +151,7 @@ export class WatchHub {
       const watches = this.byKey.get(options.range.from) ?? new Set();
       watches.add(watch);
       this.byKey.set(options.range.from, watches);
+      if (watch.lastUnit > this.lastKeyUnit) this.lastKeyUnit = watch.lastUnit;
     }
     return watch;
   }
@@ -161,6 +163,7 @@ export class WatchHub {
     }
     const watches = this.byKey.get(watch.range.from);
     if (watches?.delete(watch) === true && watches.size === 0) this.byKey.delete(watch.range.from);
+    if (this.byKey.size === 0) this.lastKeyUnit = -1;
   }
 
   /** `count` changes were committed. */
@@ -168,9 +171,12 @@ export class WatchHub {
     if (this.byKey.size === 0 && this.byRange.size === 0) return;
     const { changes, revision } = this.store;
     for (let at = changes.length - count; at < changes.length; at += 1) {
-      const key = this.store.nameOf(changes.at(at));
+      const change = changes.at(at);
       // A director watches its own records, whose keys begin with 0: what users write does not concern it.
-      if (key.charCodeAt(0) <= this.lastUnit || this.byKey.has(key)) this.changed.push({ key, revision });
+      const unit = this.store.firstUnitOf(change);
+      if (unit > this.lastUnit && unit > this.lastKeyUnit) continue;
+      const key = this.store.nameOf(change);
+      if (unit <= this.lastUnit || this.byKey.has(key)) this.changed.push({ key, revision });
     }
   }
 

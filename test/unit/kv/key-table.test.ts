@@ -25,6 +25,7 @@ describe('kv: the table of keys', () => {
           for (const [each, number] of model) {
             expect(table.find(each)).to.equal(number);
             expect(table.nameOf(number)).to.equal(each);
+            expect(table.firstUnitOf(number)).to.equal(each.charCodeAt(0));
             expect(table.bytesOf(number)).to.equal(Buffer.byteLength(each));
           }
           for (const each of ['k1', 'k12', 'k2', 'x'.repeat(40), 'x'.repeat(41), key]) {
