@@ -15,7 +15,7 @@ export class KeyTable {
   private readonly byName = new Map<string, number>();
   private readonly names: string[] = [];
   /** Keys by the hash of their bytes, as far as there is room: a put of one that is there needs no string. */
-  private found = new Int32Array(FOUND_MIN).fill(NO_ROW);
+  private found = new FoundKeys(FOUND_MIN);
 
   /** `NO_ROW` for a key without versions. */
   find(name: string): number {
@@ -24,17 +24,10 @@ export class KeyTable {
 
   /** {@link find} for a key in ASCII that stands in `bytes` from `from` to `to`; `hash` is any function of its bytes. */
   findBytes(bytes: Buffer, from: number, to: number, hash: number): number {
-    const { found } = this;
-    const at = hash & (found.length - 1);
-    const first = found[at] as number;
-    if (first !== NO_ROW && this.isName(first, bytes, from, to)) return first;
-    const second = found[at ^ 1] as number;
-    if (second !== NO_ROW && this.isName(second, bytes, from, to)) return second;
+    const found = this.found.get(hash);
+    if (found !== NO_ROW && this.isName(found, bytes, from, to)) return found;
     const looked = this.find(bytes.toString('latin1', from, to));
-    if (looked === NO_ROW) return looked;
-    // The one that was asked for last is looked at first.
-    found[at ^ 1] = first;
-    found[at] = looked;
+    if (looked !== NO_ROW) this.found.add(hash, looked);
     return looked;
   }
 
@@ -53,9 +46,8 @@ export class KeyTable {
     this.names[key] = name;
     this.byName.set(name, key);
     this.ordered.set(name, key);
-    if (this.byName.size * FOUND_PER_KEY > this.found.length && this.found.length < FOUND_MAX) {
-      this.found = new Int32Array(this.found.length * 4).fill(NO_ROW);
-    }
+    const { places } = this.found;
+    if (this.byName.size * FOUND_PER_KEY > places && places < FOUND_MAX) this.found = new FoundKeys(places * 2);
     return key;
   }
 
@@ -131,6 +123,40 @@ export class KeyTable {
   }
 }
 
+/**
+ * Keys by hash: one of as many as there are places, and the others in sets of eight that share a line of the processor's
+ * cache. A set that is full forgets the key that came first.
+ */
+class FoundKeys {
+  readonly places: number;
+  /** Hash and key, place by place. */
+  private readonly pairs: Int32Array;
+
+  /** @param places a power of two, 8 at least */
+  constructor(places: number) {
+    this.places = places;
+    this.pairs = new Int32Array(places * 2).fill(NO_ROW);
+  }
+
+  get(hash: number): number {
+    const { pairs } = this;
+    const start = this.setOf(hash);
+    for (let at = start; at < start + SET_INTS; at += 2) if (pairs[at] === hash) return pairs[at + 1] as number;
+    return NO_ROW;
+  }
+
+  add(hash: number, key: number): void {
+    const start = this.setOf(hash);
+    this.pairs.copyWithin(start + 2, start, start + SET_INTS - 2);
+    this.pairs[start] = hash;
+    this.pairs[start + 1] = key;
+  }
+
+  private setOf(hash: number): number {
+    return (hash & (this.places / SET_PLACES - 1)) * SET_INTS;
+  }
+}
+
 function isText(name: string, bytes: Buffer, from: number, to: number): boolean {
   if (name.length !== to - from) return false;
   for (let at = 0; at < name.length; at += 1) if (name.charCodeAt(at) !== bytes[from + at]) return false;
@@ -144,8 +170,10 @@ const NAME_BYTES = 3;
 /** Among the bytes of the row. */
 const NAME = 16;
 const NAME_BYTES_MAX = 40;
+const SET_PLACES = 8;
+const SET_INTS = 2 * SET_PLACES;
 const FOUND_MIN = 1_024;
-/** 4 MiB. */
+/** 8 MiB. */
 const FOUND_MAX = 1 << 20;
-/** Places for each key, so that few share one. */
-const FOUND_PER_KEY = 4;
+/** Places for each key, at least, so that few sets are full. */
+const FOUND_PER_KEY = 2;

@@ -99,7 +99,8 @@ export class KvMachine implements StateMachine {
     const list = asBuffer(commands);
     replies.clear();
     replies.append(list.subarray(0, BYTE_LIST_HEAD_BYTES)); // as many
-    for (let at = BYTE_LIST_HEAD_BYTES; at < list.length; ) {
+    const { length } = list;
+    for (let at = BYTE_LIST_HEAD_BYTES; at < length; ) {
       const end = listItemEnd(list, at);
       const reply = this.applyCommand(list, at + LIST_LENGTH_BYTES, end);
       if (repliesWanted) this.addReply(reply);
