@@ -93,7 +93,8 @@ export class DiskSnapshotStore implements SnapshotStore {
       const resumed = found === undefined ? undefined : await this.resume(found, name, meta);
       if (resumed !== undefined) return new FileDraft(this, name, meta, resumed.file, resumed.writer);
       const file = await this.files.create(name);
-      return new FileDraft(this, name, meta, file, await SnapshotFileWriter.begin(file, this.group, meta, this.crc32));
+      const writer = await orClosed(file, SnapshotFileWriter.begin(file, this.group, meta, this.crc32));
+      return new FileDraft(this, name, meta, file, writer);
     } catch (error) {
       throw diskError(error, this.files.path);
     }
@@ -154,7 +155,7 @@ export class DiskSnapshotStore implements SnapshotStore {
   ): Promise<{ file: DiskFile; writer: SnapshotFileWriter } | undefined> {
     const head = await readHead(file, name, this.group, this.crc32).catch(() => undefined);
     if (head !== undefined && Buffer.compare(head.meta.config, meta.config) === 0) {
-      return { file, writer: await SnapshotFileWriter.resume(file, this.group, meta, this.crc32) };
+      return { file, writer: await orClosed(file, SnapshotFileWriter.resume(file, this.group, meta, this.crc32)) };
     }
     await file.close();
     return undefined;
@@ -229,6 +230,16 @@ class FileDraft implements SnapshotDraft {
   async discard(): Promise<void> {
     await this.close();
     await this.store.removeFile(this.name);
+  }
+}
+
+/** Closes the file when what it was opened for fails. */
+async function orClosed<T>(file: DiskFile, done: Promise<T>): Promise<T> {
+  try {
+    return await done;
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { expect } from 'chai';
 import { type FlotillaError, Prng } from '../../../src/base/index.js';
-import { DiskSnapshotStore } from '../../../src/io/disk/index.js';
+import { type DiskFile, DiskSnapshotStore, type FileSystem } from '../../../src/io/disk/index.js';
 import { systemClock } from '../../../src/io/system/index.js';
 import { type LogIndex, type SnapshotMeta, silentLogger, type Term } from '../../../src/ports/index.js';
 import { SimulatedDisk } from '../../../src/testing/index.js';
@@ -284,6 +284,37 @@ describe('io/disk: snapshot store', () => {
     expect(disk.usedBytes).to.be.below(50_000);
     const draft = await store.draft(meta(9));
     expect(await codeOf(draft.write(random.bytes(200_000)))).to.equal('DISK_FULL');
+  });
+
+  it('leaves no file open when a draft cannot be begun or gone on with', async () => {
+    const { disk } = setUp();
+    const files = disk.directory('snap');
+    let open = 0;
+    const counted = async (opened: Promise<DiskFile>): Promise<DiskFile> => {
+      const file = await opened;
+      open += 1;
+      const close = file.close.bind(file);
+      file.close = async () => {
+        open -= 1;
+        await close();
+      };
+      return file;
+    };
+    const counting: FileSystem = Object.create(files, {
+      open: { value: (name: string) => counted(files.open(name)) },
+      create: { value: (name: string) => counted(files.create(name)) },
+    });
+    const store = new DiskSnapshotStore({ files: counting, group: 1, logger: silentLogger });
+    disk.capacityBytes = disk.usedBytes + 10;
+    expect(await codeOf(store.draft(meta(5)))).to.equal('DISK_FULL');
+    expect(open).to.equal(0);
+    disk.capacityBytes = Number.POSITIVE_INFINITY;
+    const draft = await store.draft(meta(5));
+    await draft.write(random.bytes(2 * FRAME));
+    await draft.close();
+    disk.isFailing = true;
+    expect(await codeOf(store.draft(meta(5)))).to.equal('DISK_FAILED');
+    expect(open).to.equal(0);
   });
 
   it('prunes older snapshots and drafts, but never the newest', async () => {
