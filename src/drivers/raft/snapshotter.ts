@@ -143,6 +143,7 @@ export class Snapshotter {
       this.hasFailed = false;
     } catch (error) {
       if (error instanceof FlotillaError && error.code === 'DISK_FAILED') host.fail(error);
+      if (error instanceof FlotillaError && error.code === 'DISK_FULL') await parts.store.freeSpace?.();
       this.hasFailed = true;
       throw error;
     }

@@ -155,6 +155,11 @@ export class DiskLogStore implements LogStore {
     if (this.full) this.prepareSpare();
   }
 
+  /** Lets go of the recycled segments. Never rejects. */
+  freeSpace(): Promise<void> {
+    return this.recycled.clear().catch(nothing);
+  }
+
   /** Waits for what was given to `append`, unless the disk is full or has failed. */
   async close(): Promise<void> {
     await this.settle();
@@ -332,7 +337,7 @@ export class DiskLogStore implements LogStore {
 
   private waitForSpace(): void {
     this.setFull(true);
-    void this.recycled.clear().catch(nothing); // what fits none of these may fit into their room
+    void this.freeSpace(); // what fits none of these may fit into their room
     this.retryTimer?.cancel();
     if (this.failure !== undefined) return;
     const retry = () => {

@@ -180,6 +180,19 @@ describe('io/disk: segments that are used again', () => {
     expect((await log.recycled()).length).to.be.above(0);
   });
 
+  it('give their space back when somebody else needs it', async () => {
+    const log = new LogHarness();
+    await log.open();
+    await append(log, 1, 60);
+    await log.run(log.store.compact(58 as LogIndex));
+    expect((await log.recycled()).length).to.be.above(2);
+    await log.run(log.store.freeSpace());
+    expect(await log.recycled()).to.deep.equal([]);
+    await append(log, 61, 90);
+    log.disk.crash();
+    expect(indices(await log.open()).at(-1)).to.equal(90);
+  });
+
   it('give their space back for a segment that is larger than they are', async () => {
     const log = new LogHarness();
     await log.open();

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { RpcError } from '../../../../src/base/index.js';
+import { FlotillaError } from '../../../../src/base/index.js';
 import { DiskStores } from '../../../support/disk-stores.js';
 import { bytes, GroupCluster, type GroupNode } from '../../../support/group-cluster.js';
 import type { ListMachine } from '../../../support/list-machine.js';
@@ -157,22 +157,35 @@ describe('drivers/raft: snapshots', () => {
   });
 
   it('one that cannot be stored is tried again later at every member, also when nothing more is applied', async () => {
-    const stores = new DiskStores();
+    const disks = new DiskStores();
+    let freed = 0;
+    const stores: typeof disks.stores = (clock, node) => {
+      const open = disks.stores(clock, node);
+      return () => {
+        const opened = open();
+        opened.log.freeSpace = async () => {
+          freed += 1;
+        };
+        return opened;
+      };
+    };
     const options = { batch: { commandsMax: 1 }, snapshot: { logBytes: 5_000 } };
-    const cluster = await GroupCluster.start({ stores: stores.stores, options });
+    const cluster = await GroupCluster.start({ stores, options });
     const leader = await cluster.leader();
     const tries = cluster.nodes.map(({ group }) => {
       const save = group.snapshots.save.bind(group.snapshots);
       const counted = { count: 0 };
       group.snapshots.save = (meta, chunks) => {
         counted.count += 1;
-        return counted.count > 2 ? save(meta, chunks) : Promise.reject(RpcError.of('DISK_FULL', 'no room'));
+        return counted.count > 2 ? save(meta, chunks) : Promise.reject(new FlotillaError('DISK_FULL', 'no room'));
       };
       return counted;
     });
     await propose(cluster, leader, 8, 'x'.repeat(900));
     await cluster.until(() => cluster.nodes.every(({ group }) => group.counters.snapshotsTaken === 1), 'one each');
     expect(tries.map(({ count }) => count)).to.deep.equal([3, 3, 3]);
+    // Each failure made the log give back what it keeps for later.
+    expect(freed).to.equal(6);
     for (const { failures } of cluster.nodes) expect(failures).to.deep.equal([]);
   });
 });
