@@ -104,11 +104,14 @@ function* writeStore(store: VersionStore, writer: ByteWriter, fullBytes: number)
 /** Puts a state together from its records. Methods throw `MalformedBytes`. */
 export class RecordLoader {
   private readonly state = new KvState();
-  /** The keys in order, and their numbers in the store. */
+  /** The keys in order, their numbers in the store, and the lease of the last version of each. */
   private readonly names: string[] = [];
   private readonly keys: number[] = [];
+  private readonly leases: number[] = [];
   /** Of the last change, or what was forgotten. */
   private revision = 0;
+  /** The number of its key. */
+  private changed = -1;
   private count = 0;
   private isComplete = false;
 
@@ -122,7 +125,10 @@ export class RecordLoader {
     if (!this.isComplete) throw new MalformedBytes('the end is missing');
     const { store, leases } = this.state;
     if (this.revision !== store.revision) throw new MalformedBytes('the changes of the last revisions are missing');
-    for (const name of this.names) leases.attach(store.leaseOf(name), name);
+    this.leases.forEach((lease, at) => {
+      if (lease === NO_VERSION) throw new MalformedBytes('the versions of a key are missing');
+      leases.attach(lease, this.names[at] as string);
+    });
     return this.state;
   }
 
@@ -167,6 +173,8 @@ export class RecordLoader {
     store.revision = reader.uint();
     store.compactRevision = reader.uint();
     store.forgottenRevision = reader.uint();
+    if (store.forgottenRevision > store.compactRevision || store.compactRevision > store.revision)
+      throw new MalformedBytes('the revisions of their head are out of order');
     this.revision = store.forgottenRevision;
     leases.clockMs = reader.uint();
     leases.nextId = reader.uint();
@@ -177,22 +185,34 @@ export class RecordLoader {
     const name = reader.text();
     const key = store.loadKey(name);
     if (key === NO_ROW) throw new MalformedBytes('a key comes twice');
+    if (name < (this.names.at(-1) ?? '')) throw new MalformedBytes('a key is out of order');
     this.names.push(name);
     this.keys.push(key);
+    this.leases.push(NO_VERSION);
     const revision = reader.uint();
     if (revision > store.forgottenRevision) throw new MalformedBytes('a key has a revision of the changes');
-    if (revision > 0) store.load(key, revision, readVersion(reader));
+    if (revision === 0) return;
+    const item = readVersion(reader);
+    // What was forgotten with the change that ended it would be there again.
+    if (item === undefined) throw new MalformedBytes('a key had ended before the changes');
+    store.load(key, revision, item);
+    this.leases[this.leases.length - 1] = item.lease;
   }
 
   private loadChange(reader: ByteReader): void {
     const { store } = this.state;
-    const key = this.keys[reader.uint()];
+    const number = reader.uint();
     const revision = reader.uint();
+    const key = this.keys[number];
     if (key === undefined) throw new MalformedBytes('the key of a change is missing');
-    if (revision !== this.revision && revision !== this.revision + 1)
-      throw new MalformedBytes('the changes of a revision are missing');
+    const isNext = revision === this.revision + 1;
+    const isSame = revision === this.revision && number > this.changed && store.changes.length > 0;
+    if (!isNext && !isSame) throw new MalformedBytes('the changes of a revision are missing or out of order');
     this.revision = revision;
-    store.changes.push(store.load(key, revision, readVersion(reader)));
+    this.changed = number;
+    const item = readVersion(reader);
+    store.changes.push(store.load(key, revision, item));
+    this.leases[number] = item?.lease ?? 0;
   }
 
   private loadLease(reader: ByteReader): void {
@@ -218,6 +238,8 @@ function readVersion(reader: ByteReader): Omit<KeyValue, 'key' | 'modRevision'> 
   return { createRevision, version, lease, value: reader.data() };
 }
 
+/** In the place of a lease: the key has no version yet. */
+const NO_VERSION = -1;
 const RECORD = { head: 1, key: 2, change: 3, lease: 4, session: 5, reply: 6, end: 7 } as const;
 const MAGIC = 'FKV';
 const VERSION = 2;
