@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { FlotillaError } from '../base/index.js';
 import type { MetadataStore } from '../drivers/metadata/index.js';
 import { type Checksum, encodeRequest, type KvCommand, KvMachine, type RangeOp, RESERVED_PREFIX } from '../kv/index.js';
@@ -37,7 +38,7 @@ export class Backup {
       return bytes;
     };
     yield counted(Buffer.from(`${MAGIC} ${JSON.stringify(header)}\n`));
-    for await (const chunk of machine.snapshot()) yield counted(Buffer.from(chunk));
+    for await (const chunk of inTurns(machine)) yield counted(Buffer.from(chunk));
     yield hash.digest();
   }
 }
@@ -72,19 +73,28 @@ export function verifyBackup(bytes: Buffer): BackupHeader {
 /** A copy of the state without reserved keys and without history. */
 async function usersPart(source: KvMachine, checksum: Checksum): Promise<KvMachine> {
   const machine = new KvMachine(checksum);
-  await machine.restore(source.snapshot());
+  await machine.restore(inTurns(source));
   for (;;) {
     const { items } = machine.range({ ...RESERVED, limit: DELETED_AT_ONCE }, 'cluster');
     const last = items.at(-1);
     if (last === undefined) break;
+    await setImmediate();
     run(machine, { type: 'delete', range: { from: RESERVED_PREFIX, to: `${last.key}\u0000` }, returnPrevious: false });
   }
-  for (let rounds = 0; rounds < COMPACT_ROUNDS_MAX; rounds += 1) {
-    const { bytes } = machine;
+  // Each takes a bounded bite of the history, in which the reserved keys still are.
+  do {
+    await setImmediate();
     run(machine, { type: 'compact', revision: machine.revision });
-    if (machine.bytes === bytes) break;
-  }
+  } while (machine.isForgetting);
   return machine;
+}
+
+/** The director has other things to do between two chunks. */
+async function* inTurns(machine: KvMachine): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of machine.snapshot()) {
+    yield chunk;
+    await setImmediate();
+  }
 }
 
 function run(machine: KvMachine, command: KvCommand): void {
@@ -107,5 +117,3 @@ const DELETED_AT_ONCE = 1_000;
 const MAGIC = 'flotilla-backup 1';
 const HEADER_BYTES_MAX = 4_096;
 const HASH_BYTES = 32;
-/** Each takes a bounded bite of the history. */
-const COMPACT_ROUNDS_MAX = 1_000_000;

@@ -66,6 +66,34 @@ describe('director: backup', () => {
     expect(machine.range({ ...op, range: ALL_KEYS, countOnly: true }).count).to.equal(2);
   });
 
+  it('holds no history, which the cluster’s own records are part of', async () => {
+    const machine = new KvMachine(crc32);
+    for (let at = 0; at < 5_000; at += 1) run(machine, put(`config/${at}`, 'first'));
+    run(machine, put('\u0000keys/ticket', 'a key of the cluster'));
+    run(machine, put('config/1', 'second'));
+
+    const backup = await backupOf(machine);
+    expect(backup.includes('a key of the cluster')).to.equal(false);
+    const restored = new KvMachine(crc32);
+    await restored.restore(once(openBackup(backup).snapshot));
+    expect(restored.historyBytes).to.equal(0);
+    expect(restored.keyCount).to.equal(5_000);
+  });
+
+  it('lets the director do other things meanwhile', async () => {
+    const machine = new KvMachine(crc32);
+    for (let at = 0; at < 10; at += 1) run(machine, put(`config/${at}`, 'x'.repeat(200_000)));
+    let turns = 0;
+    const turn = () => {
+      turns += 1;
+      next = setImmediate(turn);
+    };
+    let next = setImmediate(turn);
+    await backupOf(machine);
+    clearImmediate(next);
+    expect(turns).to.be.at.least(10);
+  });
+
   it('is refused when a byte differs, when it is cut, and when it is something else', async () => {
     const machine = new KvMachine(crc32);
     run(machine, put('a', 'b'.repeat(5_000)));
