@@ -146,7 +146,7 @@ const snapshotSchema = v.strictObject({
         smaller: 'more snapshots, which cost a pass over the state',
       },
     ),
-    128 * MiB,
+    64 * MiB,
   ),
   logEntries: v.optional(
     integer(

@@ -92,7 +92,7 @@ export const RAFT_GROUP_DEFAULTS: RaftGroupOptions = {
   flush: { type: 'immediate' },
   batch: { commandsMax: 1_024, bytesMax: 256 * 1024, sizeThreshold: 64, timeThresholdMs: 1 },
   read: { sizeThreshold: 256, timeThresholdMs: 1 },
-  snapshot: { logBytes: 128 * MiB, logEntries: 100_000, keepEntries: 5_000, keepBytes: 16 * MiB },
+  snapshot: { logBytes: 64 * MiB, logEntries: 100_000, keepEntries: 5_000, keepBytes: 16 * MiB },
   commandBytesMax: LIMITS.kvCommandBytesMax,
   queueBytesMax: 64 * MiB,
   readsMax: 65_536,

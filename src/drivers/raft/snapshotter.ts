@@ -180,7 +180,7 @@ export class Snapshotter {
 }
 
 /** Log bytes for each byte of a snapshot before the next one. Larger: fewer snapshots, a longer log, a longer restart. */
-const SNAPSHOT_SHARE = 4;
+const SNAPSHOT_SHARE = 2;
 /** By how much of the bytes the snapshots of members with ids that follow each other lie apart. */
 const STAGGER = 0.15;
 const STAGGERED = 3;
