@@ -73,7 +73,7 @@ export class Metadata implements MetadataApi, AsyncDisposable {
     return entryOf(answer.items[0]);
   }
 
-  /** Sets a key. */
+  /** Sets a key. Bytes are not to be changed before the call has settled: it may wait for a session before it sends them. */
   put(key: string, value: MetadataValue, options: PutOptions = {}): Promise<PutResult> {
     try {
       const { returnPrevious = false } = options;
