@@ -1,6 +1,6 @@
 import { parseAddress, RpcError } from '../base/index.js';
 import { DirectorService, type IntroductionReply, type MembershipRequest } from '../client/index.js';
-import type { Logger } from '../ports/index.js';
+import type { Clock, Logger } from '../ports/index.js';
 import { type CallContext, type Implementation, implement } from '../rpc/index.js';
 import type { Admission } from './admission.js';
 import type { Backup } from './backup.js';
@@ -10,6 +10,7 @@ import type { GroupRecords } from './group-records.js';
 import { METADATA_GROUP } from './groups.js';
 import type { Membership } from './membership.js';
 import type { AddressBook } from './peers.js';
+import { repeatPassing } from './repeat-passing.js';
 
 /** What exists once the director belongs to a cluster. */
 export interface ClusterParts {
@@ -28,6 +29,7 @@ export interface DirectorHandlersDependencies {
   /** The answer to an introduction; `undefined` while the director does not know yet. */
   readonly introduction: () => IntroductionReply | undefined;
   readonly cluster: () => ClusterParts | undefined;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -52,11 +54,16 @@ export function implementDirector(deps: DirectorHandlersDependencies): Implement
     changeMembers: async (request, context) => {
       authorizeOperator(context, deps.operators);
       const { membership, admission, book, directory, groupRecords } = cluster();
-      if (request.action === 'add') await admission.claimForFounders();
+      const { clock } = deps;
+      const deadlineMs = clock.nowMs() + (context.remainingMs() ?? CHANGE_TIMEOUT_MS);
+      // What comes before the change may be done twice: a claim that stands is left alone, and so is what was withdrawn.
+      if (request.action === 'add') await repeatPassing(clock, deadlineMs, () => admission.claimForFounders());
       // No group begins with a director that is about to go: it would be a voter of it that never answers.
-      if (isLeaving(request)) await groupRecords.withdraw(request.node, () => true);
+      if (isLeaving(request)) {
+        await repeatPassing(clock, deadlineMs, () => groupRecords.withdraw(request.node, () => true));
+      }
       if (request.address !== undefined) book.learn(request.node, parseAddress(request.address));
-      const reply = await membership.change(request, context.remainingMs() ?? CHANGE_TIMEOUT_MS);
+      const reply = await membership.change(request, deadlineMs - clock.nowMs());
       if (isLeaving(request)) {
         await directory.remove(request.node).catch((error: unknown) => {
           deps.logger.warn({ error, director: request.node }, 'clients are still told of a removed director');

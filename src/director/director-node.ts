@@ -99,6 +99,7 @@ export class DirectorNode implements AsyncDisposable {
           operators: deps.operators,
           introduction: () => this.entry?.introduction(),
           cluster: () => (this.implementations === undefined ? undefined : this.cluster),
+          clock,
           logger,
         }),
         implementNodeService(() => this.reporter.report()),

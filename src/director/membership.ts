@@ -4,12 +4,12 @@ import {
   type MembershipAction,
   type MembershipReply,
   type MembershipRequest,
-  pause,
 } from '../client/index.js';
 import type { RaftGroup } from '../drivers/raft/index.js';
 import type { Clock, GroupId, Logger, MemberId } from '../ports/index.js';
 import type { MemberChange } from '../raft/index.js';
 import { type DirectorGroups, METADATA_GROUP } from './groups.js';
+import { repeatPassing } from './repeat-passing.js';
 
 export interface MembershipDependencies {
   /** This director. */
@@ -111,8 +111,7 @@ export class Membership {
   ): Promise<GroupResult | undefined> {
     const { groups, clock, logger } = this.deps;
     let isUncertain = false;
-    for (;;) {
-      const leftMs = deadlineMs - clock.nowMs();
+    const attempt = async (leftMs: number): Promise<GroupResult | undefined> => {
       try {
         const result = await this.once(id, groups.get(id), request, leftMs);
         if (result !== undefined) logger.info({ ...request, ...result }, 'membership changed');
@@ -122,11 +121,12 @@ export class Membership {
         // An attempt whose end was not known has made the change.
         if (isUncertain && error.reason === 'MEMBERSHIP_INVALID') return { group: id };
         isUncertain ||= error.maybeExecuted;
-        const isWorthwhile = REPEATED.has(error.reason) && request.isForwarded !== true;
-        if (!isWorthwhile || leftMs <= PAUSE_MS) throw error;
-        await pause(clock, PAUSE_MS, NEVER);
+        throw error;
       }
-    }
+    };
+    // Who passed it on finds the next leader.
+    if (request.isForwarded === true) return await attempt(deadlineMs - clock.nowMs());
+    return await repeatPassing(clock, deadlineMs, attempt);
   }
 
   private async once(
@@ -210,19 +210,3 @@ function changesFor(
   if (action === 'demote' && !isVoter) return `director ${node} is a learner already`;
   return [{ type: action, id: member.id as MemberId }];
 }
-
-/** What passes by itself. */
-const REPEATED: ReadonlySet<string> = new Set([
-  'GROUP_WAITING',
-  'MEMBERSHIP_BUSY',
-  'MEMBER_NOT_CAUGHT_UP',
-  'NO_LEADER',
-  'NOT_LEADER',
-  'NOT_CONNECTED',
-  'CONNECT_FAILED',
-  'CONNECTION_LOST',
-  'PROPOSAL_LOST',
-  'PROPOSAL_UNKNOWN',
-]);
-const PAUSE_MS = 100;
-const NEVER = new AbortController().signal;
