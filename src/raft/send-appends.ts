@@ -35,10 +35,8 @@ function sendAppend(node: RaftNode, leadership: Leadership, to: MemberId, progre
   return entries.length > 0 && progress.state === 'replicate';
 }
 
-/** What has been committed is told alone only when no answer is awaited, after which there will be more to tell. */
 function isEmptyDue(node: RaftNode, progress: Progress): boolean {
-  const isAwaited = progress.inFlights.count > 0;
-  return progress.state === 'probe' || progress.isPingDue || (!isAwaited && progress.lacksCommit(node.log.commit));
+  return progress.state === 'probe' || progress.isPingDue || progress.lacksCommit(node.log.commit);
 }
 
 /** A member that has not been heard of lately would only waste the transfer. */
