@@ -167,7 +167,7 @@ describe('a group that is added to the options of a cluster', function () {
     await admin.removeDirector('d3', { group: STOCK });
     await world.write('d1', 'a');
     await world.startWith('d3');
-    await world.of('d3').groupStarted(STOCK, { timeoutMs: 30_000 });
+    await world.of('d3').groupStarted(STOCK, { timeoutMs: 60_000 });
     expect(await world.read('d3')).to.deep.equal(['a']);
     expect(world.rolesAt('d1')).to.deep.equal({ d1: 'voter', d2: 'voter', d3: 'learner' });
     expect((await world.membersOf('d3'))[STOCK]).to.be.greaterThan(3);
@@ -188,7 +188,7 @@ describe('a group that is added to the options of a cluster', function () {
     delete record.cluster.members[STOCK];
     await writeFile(file, JSON.stringify(record));
     await world.startWith('d3');
-    await world.of('d3').groupStarted(STOCK, { timeoutMs: 30_000 });
+    await world.of('d3').groupStarted(STOCK, { timeoutMs: 60_000 });
     expect(await world.read('d3')).to.deep.equal(['a']);
     expect(world.of('d3').status().waitingGroups).to.equal(undefined);
   });
